@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ck_engine.h - the same contract on Concurrency Kit's ck_ring.
+ *
+ * For whoever wants exactly ck_ring, with put and get that wait. The items move by ck's own spsc and
+ * spmc operations (in their form for items of any size, which CK_RING_PROTOTYPE wraps; the macro
+ * itself takes only struct tags and is not C++). Around them stands a gate, which a put holds while
+ * it is inside:
+ *
+ * - CK_MPMC. Producers take turns at the gate. ck's own mpmc put makes producers wait for each other
+ *   too, in ticket order and spinning, so that one preempted producer stops all the others for its
+ *   time slice. At the gate whoever is ready goes first, and the others sleep when it takes long.
+ * - CK_SPMC, CK_SPSC. The lone producer enters by an exchange that never waits.
+ *
+ * Capacity is exact: inside the gate there is one producer, and gets only make room, so comparing the
+ * ring's two counters is a check without a race. The ring itself is the next power of two above.
+ *
+ * Gets are ck's spmc dequeue in all three flavours. With one consumer its compare-and-swap never
+ * fails, is the fence that the get owes to sleeping producers (F2 of park.h), and lets close_discard
+ * take items beside the consumer.
+ *
+ * Closing. A put looks at `closed` inside the gate. A get that finds closed (C1), passes a full fence
+ * (C2), finds the gate free (C3) and after that the ring empty (C4) answers EPIPE: a put that left
+ * before C3 is seen at C4; one that enters after C3 has done its exchange behind the fence and sees
+ * closed. While the gate is held the answer is EAGAIN, and queue.h wakes every consumer when a put
+ * leaves a closed queue. So close itself never waits.
+ *
+ * Progress. CK_SPMC, CK_SPSC: put wait-free, get lock-free. CK_MPMC: get lock-free, put blocking (a
+ * producer suspended inside the gate stops the other producers, never the consumers; it also delays
+ * the answer EPIPE). ck's counters have 32 bits: a consumer suspended inside a get while exactly a
+ * multiple of 2^32 items pass takes a wrong item.
+ */
+#ifndef SLUICE_CK_ENGINE_H
+#define SLUICE_CK_ENGINE_H
+
+#include <sluice/park.h>
+
+struct sluice_priv_ck_engine {
+	unsigned char *buffer;
+	unsigned int capacity;
+	char pad0[SLUICE_PRIV_LINE];
+	struct ck_ring ring; /* keeps its own counters apart */
+	char pad1[SLUICE_PRIV_LINE];
+	uint32_t gate; /* 0 free, 1 held */
+	uint64_t puts; /* how many items were ever put; never behind the ring's own counter */
+	char pad2[SLUICE_PRIV_LINE];
+	struct sluice_priv_event gate_free;
+};
+
+SLUICE_PRIV_INLINE int
+sluice_priv_ck_init(struct sluice_priv_ck_engine *engine, size_t capacity, size_t item_size)
+{
+	unsigned int size = 1;
+
+	/* ck_ring holds one item less than its size, and computes offsets in 32 bits. */
+	while (size <= capacity)
+		size *= 2;
+	if (size > UINT32_MAX / item_size)
+		return ENOMEM;
+	engine->buffer = (unsigned char *)calloc(size, item_size);
+	if (engine->buffer == NULL)
+		return ENOMEM;
+	engine->capacity = (unsigned int)capacity;
+	ck_ring_init(&engine->ring, size);
+	engine->gate = 0;
+	engine->puts = 0;
+	sluice_priv_event_init(&engine->gate_free);
+	return 0;
+}
+
+SLUICE_PRIV_INLINE void
+sluice_priv_ck_destroy(struct sluice_priv_ck_engine *engine)
+{
+	free(engine->buffer);
+}
+
+/*
+ * Was the ring full? The producers' counter is read first: it only grows, so if the two are a
+ * capacity apart, the ring was full when the second was read.
+ */
+SLUICE_PRIV_INLINE bool
+sluice_priv_ck_full(const struct sluice_priv_ck_engine *engine)
+{
+	const unsigned int producer = ck_pr_load_uint(&engine->ring.p_tail);
+
+	ck_pr_fence_load();
+	return producer - ck_pr_load_uint(&engine->ring.c_head) >= engine->capacity;
+}
+
+SLUICE_PRIV_INLINE bool
+sluice_priv_ck_try_enter(struct sluice_priv_ck_engine *engine)
+{
+	return ck_pr_load_32(&engine->gate) == 0 &&
+	       sluice_priv_cas_32_acq_rel(&engine->gate, 0, 1);
+}
+
+/*
+ * Waits for its turn. If it may sleep, then until the deadline, after which it returns false. If not,
+ * or if the deadline had passed before (so that this is the one attempt which the verb owes), it looks
+ * and yields until its turn comes.
+ */
+SLUICE_PRIV_COLD bool
+sluice_priv_ck_wait_turn(struct sluice_priv_ck_engine *engine, const struct sluice_options *options,
+			 bool may_sleep, const struct timespec *deadline)
+{
+	const bool sleeps =
+		may_sleep && (deadline == NULL || !sluice_priv_deadline_passed(deadline));
+	struct sluice_priv_wait wait = sluice_priv_wait_begin(sleeps ? &engine->gate_free : NULL,
+							      options, sleeps ? deadline : NULL);
+	bool entered = false;
+
+	while (!entered && sluice_priv_wait_step(&wait))
+		entered = sluice_priv_ck_try_enter(engine);
+	sluice_priv_wait_end(&wait);
+	return entered;
+}
+
+/* Returns false when the deadline has passed before its turn came. */
+SLUICE_PRIV_INLINE bool
+sluice_priv_ck_enter(struct sluice_priv_ck_engine *engine, bool lone_producer,
+		     const struct sluice_options *options, bool may_sleep,
+		     const struct timespec *deadline)
+{
+	bool entered = true;
+
+	if (lone_producer)
+		(void)sluice_priv_exchange_32_acq_rel(&engine->gate, 1);
+	else if (SLUICE_PRIV_UNLIKELY(!sluice_priv_ck_try_enter(engine)))
+		entered = sluice_priv_ck_wait_turn(engine, options, may_sleep, deadline);
+	sluice_priv_fence_full_after_atomic(); /* G1: gate before closed; pairs with C2 */
+	return entered;
+}
+
+/* F2 for whatever was put inside the gate, too. */
+SLUICE_PRIV_INLINE void
+sluice_priv_ck_leave(struct sluice_priv_ck_engine *engine, bool lone_producer)
+{
+	(void)sluice_priv_exchange_32_acq_rel(&engine->gate, 0);
+	sluice_priv_fence_full_after_atomic();
+	if (!lone_producer)
+		sluice_priv_event_wake(&engine->gate_free, 1);
+}
+
+/*
+ * Appends up to n items; *moved is how many. Returns 0 when all went in, else EAGAIN (full), EPIPE
+ * (closed) or ETIMEDOUT (its turn at the gate did not come before the deadline).
+ */
+SLUICE_PRIV_INLINE int
+sluice_priv_ck_put(struct sluice_priv_ck_engine *engine, bool lone_producer, const uint32_t *closed,
+		   const unsigned char *items, size_t n, size_t item_size, size_t *moved,
+		   const struct sluice_options *options, bool may_sleep,
+		   const struct timespec *deadline)
+{
+	int result = 0;
+	size_t i = 0;
+
+	*moved = 0;
+	if (sluice_priv_ck_full(engine))
+		return EAGAIN;
+	if (!sluice_priv_ck_enter(engine, lone_producer, options, may_sleep, deadline))
+		return ETIMEDOUT;
+	if (SLUICE_PRIV_UNLIKELY(ck_pr_load_32(closed) != 0)) {
+		result = EPIPE;
+	} else {
+		for (; i < n; i++) {
+			if (SLUICE_PRIV_UNLIKELY(sluice_priv_ck_full(engine))) {
+				result = EAGAIN;
+				break;
+			}
+			/* Counted first: an item must not be done before it counts as put. */
+			ck_pr_store_64(&engine->puts, engine->puts + 1);
+			(void)_ck_ring_enqueue_sp(&engine->ring, engine->buffer,
+						  items + i * item_size, (unsigned int)item_size,
+						  NULL);
+		}
+	}
+	sluice_priv_ck_leave(engine, lone_producer);
+	*moved = i;
+	return result;
+}
+
+/*
+ * Takes up to n items; *moved is how many. Returns 0 when n were there, else EAGAIN.
+ * scratch: item_size bytes, since ck copies an item before it knows that it may have it.
+ */
+SLUICE_PRIV_INLINE int
+sluice_priv_ck_get(struct sluice_priv_ck_engine *engine, unsigned char *items, size_t n,
+		   size_t item_size, unsigned char *scratch, size_t *moved)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!_ck_ring_dequeue_mc(&engine->ring, engine->buffer, scratch,
+					 (unsigned int)item_size))
+			break;
+		ck_pr_fence_acquire();
+		memcpy(items + i * item_size, scratch, item_size);
+	}
+	*moved = i;
+	return i == n ? 0 : EAGAIN;
+}
+
+/*
+ * After C1. Returns EPIPE when nothing can come any more, EAGAIN while a put is inside the gate, 0 when
+ * there is an item after all. See "Closing" above.
+ */
+SLUICE_PRIV_INLINE int
+sluice_priv_ck_end(const struct sluice_priv_ck_engine *engine)
+{
+	unsigned int consumer;
+
+	ck_pr_fence_memory();				       /* C2: pairs with G1 */
+	if (sluice_priv_load_32_acquire(&engine->gate) != 0) /* C3 */
+		return EAGAIN;
+	consumer = ck_pr_load_uint(&engine->ring.c_head); /* C4 */
+	ck_pr_fence_load();
+	return consumer == ck_pr_load_uint(&engine->ring.p_tail) ? EPIPE : 0;
+}
+
+/* How many items were ever put. At least what was true when the call began. */
+SLUICE_PRIV_INLINE uint64_t
+sluice_priv_ck_puts(const struct sluice_priv_ck_engine *engine)
+{
+	return sluice_priv_load_64_acquire(&engine->puts);
+}
+
+/*
+ * How many items were ever got, likewise: ck's counter has 32 bits, the high ones come from the
+ * count of puts, which is read after it and is ahead by less than 2^32.
+ */
+SLUICE_PRIV_INLINE uint64_t
+sluice_priv_ck_gets(const struct sluice_priv_ck_engine *engine)
+{
+	const uint32_t consumer = ck_pr_load_uint(&engine->ring.c_head);
+	uint64_t puts;
+
+	ck_pr_fence_load();
+	puts = ck_pr_load_64(&engine->puts);
+	return puts - (uint32_t)((uint32_t)puts - consumer);
+}
+
+#endif /* SLUICE_CK_ENGINE_H */

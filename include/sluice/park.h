@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * park.h - the event count, and the one waiting loop.
+ *
+ * An event count lets a thread sleep until a condition on a lock-free structure may hold, at the
+ * price of one load for those who change the structure while nobody sleeps. One event stands for one
+ * condition ("not empty", "not full", "all done", "the gate is free").
+ *
+ * The side that waits:
+ *
+ *	result = attempt();
+ *	wait = sluice_priv_wait_begin(&event, &options, deadline);
+ *	while (result == EAGAIN && sluice_priv_wait_step(&wait))
+ *		result = attempt();
+ *	sluice_priv_wait_end(&wait);
+ *
+ * The side that makes the condition true:
+ *
+ *	publish();                          an atomic read-modify-write, or a store and a full fence
+ *	sluice_priv_event_wake(&event, n);  n: how many attempts may now succeed
+ *
+ * The protocol. A waiter that has looked long enough
+ *	W1  reads the epoch
+ *	W2  announces itself: waiters += 1
+ *	F1  full fence
+ *	W3  attempts
+ *	W4  sleeps while the epoch is what W1 read
+ *	W5  attempts, also after a time-out
+ *	W6  takes its announcement back, and one signal with it if there is one
+ * and begins again at W1 if it still has nothing. A waker
+ *	F2  has passed a full fence since it published
+ *	S1  reads the word; while waiters > signals it adds min(n, waiters - signals) signals to it
+ *	S2  advances the epoch
+ *	S3  wakes that many sleepers
+ *
+ * Theorem. No waiter sleeps while its condition holds and nobody is on the way to wake a waiter.
+ *
+ * Proof. Take a waiter that sleeps at W4, and the publication that made its condition true.
+ * F1 and F2 are both full fences, so either W3 saw the publication (then it would not have slept),
+ * or S1 saw the announcement. (1) If S1 then found waiters > signals, it signals: the epoch that
+ * this waiter read at W1, before it announced itself, is older than S2, so W4 either returns at once
+ * or is among the sleepers of S3. S3 wakes one sleeper for each signal; whoever is woken attempts
+ * (W5). (2) If S1 found waiters == signals, then every announced waiter, ours among them, has a
+ * signal that was added after its announcement or stands for one of those announced with it; each of
+ * these signals is followed by its own S2 and S3, on the way or past. Since signals never exceed
+ * waiters and a waiter that leaves takes a signal with it, signals can be counted too low (one wake
+ * too many) but never too high.
+ * This is why the epoch is read before the announcement: the other way round a signal may fall
+ * between the two, the waiter sleeps on the new epoch with that signal still counted, and every
+ * later waker finds waiters == signals and stays silent for ever. And it is why a timed wait ends
+ * with an attempt (W5): without it the waiter would carry away a wake that was meant for an item.
+ *
+ * Residues, honestly. A waker suspended between publishing and S3 delays the waiter that it would
+ * have woken, until it runs again; everybody else goes on. An epoch comes round after 2^32 wakes: a
+ * waiter suspended between W1 and W4 during exactly that many would sleep on.
+ *
+ * Before it parks, a thread looks in bursts: it pauses without looking, then attempts once, a few
+ * times over; then it yields the processor a few times, attempting after each. The pauses leave the
+ * other side's cache lines alone and let it run a stretch of the ring; the yields let it run at all
+ * when it has no core. See SLUICE_OPTIONS_DEFAULT for the numbers.
+ */
+#ifndef SLUICE_PARK_H
+#define SLUICE_PARK_H
+
+#include <sluice/futex.h>
+
+/*
+ * struct sluice_options - how long a thread looks before it sleeps.
+ *
+ * bursts: how often it pauses and attempts; pauses: pause instructions in one burst; yields: how
+ * often it then yields and attempts. Each may be 0 and at most SLUICE_OPTION_MAX. All 0: sleep at
+ * once. The whole of it should stay within tens of microseconds, or idle threads cost something.
+ */
+struct sluice_options {
+	unsigned int bursts;
+	unsigned int pauses;
+	unsigned int yields;
+};
+
+#define SLUICE_OPTION_MAX 1000000u
+
+/* clang-format off */
+/* The defaults; what NULL options mean. */
+#define SLUICE_OPTIONS_DEFAULT { 8, 16, 4 }
+/* clang-format on */
+
+/*
+ * word: | 63 .. 32 waiters announced | 31 .. 0 signals given to them |    signals <= waiters
+ *
+ *   waiters  signals
+ *      0        0      nobody waits: a waker reads this word and is done
+ *      w      s < w    w - s of the waiters may be asleep with no wake on the way
+ *      w        w      every waiter has been signalled: wakers keep silent
+ *
+ * epoch: the futex word; advances with every wake.
+ */
+struct sluice_priv_event {
+	uint64_t word;
+	uint32_t epoch;
+	char pad[SLUICE_PRIV_LINE - sizeof(uint64_t) - sizeof(uint32_t)];
+};
+
+#define SLUICE_PRIV_WAITER     ((uint64_t)1 << 32)
+#define SLUICE_PRIV_WAITERS(w) ((uint32_t)((w) >> 32))
+#define SLUICE_PRIV_SIGNALS(w) ((uint32_t)(w))
+
+SLUICE_PRIV_INLINE void
+sluice_priv_event_init(struct sluice_priv_event *event)
+{
+	event->word = 0;
+	event->epoch = 0;
+}
+
+/* Takes up to n signals off the unsignalled waiters; returns how many. S1. */
+SLUICE_PRIV_INLINE uint32_t
+sluice_priv_event_signal(struct sluice_priv_event *event, uint32_t n)
+{
+	for (;;) {
+		const uint64_t word = sluice_priv_load_64_acquire(&event->word);
+		const uint32_t unsignalled = SLUICE_PRIV_WAITERS(word) - SLUICE_PRIV_SIGNALS(word);
+		const uint32_t taken = n < unsignalled ? n : unsignalled;
+
+		if (taken == 0 || sluice_priv_cas_64_acq_rel(&event->word, word, word + taken))
+			return taken;
+	}
+}
+
+/* S2, S3. */
+SLUICE_PRIV_INLINE void
+sluice_priv_event_advance(struct sluice_priv_event *event, int sleepers)
+{
+	ck_pr_fence_release();
+	ck_pr_inc_32(&event->epoch);
+	sluice_priv_futex_wake(&event->epoch, sleepers);
+}
+
+SLUICE_PRIV_COLD void
+sluice_priv_event_wake_some(struct sluice_priv_event *event, size_t n)
+{
+	const uint32_t taken =
+		sluice_priv_event_signal(event, n < INT_MAX ? (uint32_t)n : (uint32_t)INT_MAX);
+
+	if (taken != 0)
+		sluice_priv_event_advance(event, (int)taken);
+}
+
+/*
+ * Wakes up to n waiters. The caller has published, and has passed F2 since: an atomic
+ * read-modify-write followed by sluice_priv_fence_full_after_atomic().
+ */
+SLUICE_PRIV_INLINE void
+sluice_priv_event_wake(struct sluice_priv_event *event, size_t n)
+{
+	if (SLUICE_PRIV_UNLIKELY(ck_pr_load_64(&event->word) != 0))
+		sluice_priv_event_wake_some(event, n);
+}
+
+/*
+ * Wakes every waiter, those with a signal under way too: whoever carries it may be suspended.
+ * F2 as above.
+ */
+SLUICE_PRIV_COLD void
+sluice_priv_event_wake_all(struct sluice_priv_event *event)
+{
+	if (SLUICE_PRIV_WAITERS(sluice_priv_load_64_acquire(&event->word)) == 0)
+		return;
+	(void)sluice_priv_event_signal(event, UINT32_MAX);
+	sluice_priv_event_advance(event, INT_MAX);
+}
+
+/* W2, F1. */
+SLUICE_PRIV_INLINE void
+sluice_priv_event_announce(struct sluice_priv_event *event)
+{
+	ck_pr_fence_acquire(); /* W1 stays before W2 */
+	ck_pr_add_64(&event->word, SLUICE_PRIV_WAITER);
+	sluice_priv_fence_full_after_atomic(); /* F1: pairs with F2 of every waker */
+}
+
+/* W6. */
+SLUICE_PRIV_INLINE void
+sluice_priv_event_leave(struct sluice_priv_event *event)
+{
+	uint64_t word;
+	uint64_t left;
+
+	do {
+		word = sluice_priv_load_64_acquire(&event->word);
+		left = word - SLUICE_PRIV_WAITER - (SLUICE_PRIV_SIGNALS(word) != 0);
+	} while (!sluice_priv_cas_64_acq_rel(&event->word, word, left));
+}
+
+/* Where a waiting thread stands: what it did last. */
+enum sluice_priv_wait_phase {
+	SLUICE_PRIV_LOOKING,   /* pausing, then yielding */
+	SLUICE_PRIV_ANNOUNCED, /* W2 done, W3 under way */
+	SLUICE_PRIV_WOKEN,     /* W4 done, W5 under way */
+	SLUICE_PRIV_TIMED_OUT  /* W4 ended by the deadline, W5 under way */
+};
+
+struct sluice_priv_wait {
+	struct sluice_priv_event *event; /* NULL: never sleep, look and yield for ever */
+	const struct timespec *deadline; /* valid, or NULL: for ever */
+	const struct sluice_options *options;
+	unsigned int bursts; /* done so far */
+	unsigned int yields;
+	uint32_t epoch; /* of W1 */
+	enum sluice_priv_wait_phase phase;
+};
+
+SLUICE_PRIV_INLINE struct sluice_priv_wait
+sluice_priv_wait_begin(struct sluice_priv_event *event, const struct sluice_options *options,
+		       const struct timespec *deadline)
+{
+	struct sluice_priv_wait wait;
+
+	wait.event = event;
+	wait.deadline = deadline;
+	wait.options = options;
+	wait.bursts = 0;
+	wait.yields = 0;
+	wait.epoch = 0;
+	wait.phase = SLUICE_PRIV_LOOKING;
+	return wait;
+}
+
+/*
+ * One step of waiting, taken after an attempt has failed. Returns true when it is time for the next
+ * attempt, false when the deadline has passed and the last attempt has been made.
+ */
+SLUICE_PRIV_COLD bool
+sluice_priv_wait_step(struct sluice_priv_wait *wait)
+{
+	switch (wait->phase) {
+	case SLUICE_PRIV_LOOKING:
+		/* A deadline that had passed before allows the attempt that was made, and no waiting. */
+		if (wait->deadline != NULL && wait->bursts == 0 && wait->yields == 0 &&
+		    sluice_priv_deadline_passed(wait->deadline))
+			return false;
+		if (wait->bursts < wait->options->bursts) {
+			unsigned int i;
+
+			wait->bursts++;
+			for (i = 0; i < wait->options->pauses; i++)
+				ck_pr_stall();
+			return true;
+		}
+		if (wait->yields < wait->options->yields || wait->event == NULL) {
+			wait->yields++;
+			sluice_priv_yield();
+			return true;
+		}
+		break;
+	case SLUICE_PRIV_ANNOUNCED:
+		wait->phase = sluice_priv_futex_wait(&wait->event->epoch, wait->epoch,
+						     wait->deadline) /* W4 */
+				      ? SLUICE_PRIV_TIMED_OUT
+				      : SLUICE_PRIV_WOKEN;
+		return true;
+	case SLUICE_PRIV_WOKEN:
+		sluice_priv_event_leave(wait->event);
+		break;
+	case SLUICE_PRIV_TIMED_OUT:
+		return false;
+	}
+	wait->epoch = ck_pr_load_32(&wait->event->epoch); /* W1 */
+	sluice_priv_event_announce(wait->event);
+	wait->phase = SLUICE_PRIV_ANNOUNCED;
+	return true;
+}
+
+/* Ends the waiting, whatever came of it. */
+SLUICE_PRIV_INLINE void
+sluice_priv_wait_end(struct sluice_priv_wait *wait)
+{
+	if (wait->phase != SLUICE_PRIV_LOOKING)
+		sluice_priv_event_leave(wait->event); /* W6 */
+	wait->phase = SLUICE_PRIV_LOOKING;
+}
+
+#endif /* SLUICE_PARK_H */

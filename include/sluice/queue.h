@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * queue.h - a queue: an engine, three events, a flag and a count. The verbs, once for every flavour.
+ *
+ * Every function takes the flavour and the item size as constants and is inlined into the function
+ * that a SLUICE_DEFINE macro generates, where all that does not concern the flavour folds away.
+ *
+ * The shape of every verb that moves items: an attempt on the engine, then, if something moved, one
+ * look at the event of the other side. Verbs that wait repeat this in the waiting loop of park.h.
+ *
+ *   event       its condition               waits           wakes
+ *   not_empty   an item, or closed          get             put, close
+ *   not_full    room, or closed             put             get, close
+ *   all_done    every item put is done      join            task_done, close_discard
+ *
+ * Closing. `closed` is set first, then every sleeper is woken (F2 stands between). A put looks at the
+ * flag before it attempts, so a put that begins later answers EPIPE. A put that looked before may still
+ * succeed; the engine's end (the tombstone, or the gate) decides between it and the get that wants to
+ * answer EPIPE, so that what was accepted is always got.
+ *
+ * Joining. How many items were put, and how many were got, stands in the engine. `done` counts
+ * task_done calls and never exceeds the gets. join reads `done`, then the puts: both only grow, so if
+ * they are equal, everything was done at the moment of the second read.
+ */
+#ifndef SLUICE_QUEUE_H
+#define SLUICE_QUEUE_H
+
+#include <sluice/cell_ring.h>
+#include <sluice/ck_engine.h>
+#include <sluice/park.h>
+
+/*
+ * A flavour, as bits. That a consumer is alone is a promise of the caller which no engine makes use
+ * of: its swap is the fence that it owes anyway (cell_ring.h, ck_engine.h).
+ */
+#define SLUICE_PRIV_LONE_PRODUCER 1u
+#define SLUICE_PRIV_CK		  2u
+
+#define SLUICE_CAPACITY_MAX ((size_t)1 << 30)
+
+struct sluice_priv_queue {
+	size_t capacity;
+	struct sluice_options options;
+	uint32_t closed;
+	char pad0[SLUICE_PRIV_LINE];
+	struct sluice_priv_event not_empty;
+	struct sluice_priv_event not_full;
+	struct sluice_priv_event all_done;
+	uint64_t done;
+	char pad1[SLUICE_PRIV_LINE];
+	union {
+		struct sluice_priv_cell_engine cell;
+		struct sluice_priv_ck_engine ck;
+	} engine;
+};
+
+SLUICE_PRIV_INLINE bool
+sluice_priv_is_ck(unsigned int flavour)
+{
+	return (flavour & SLUICE_PRIV_CK) != 0;
+}
+
+SLUICE_PRIV_INLINE bool
+sluice_priv_is_lone_producer(unsigned int flavour)
+{
+	return (flavour & SLUICE_PRIV_LONE_PRODUCER) != 0;
+}
+
+SLUICE_PRIV_INLINE int
+sluice_priv_init(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		 size_t capacity, const struct sluice_options *options)
+{
+	static const struct sluice_options defaults = SLUICE_OPTIONS_DEFAULT;
+
+	if (options == NULL)
+		options = &defaults;
+	if (capacity == 0 || capacity > SLUICE_CAPACITY_MAX || options->bursts > SLUICE_OPTION_MAX ||
+	    options->pauses > SLUICE_OPTION_MAX || options->yields > SLUICE_OPTION_MAX)
+		return EINVAL;
+	q->capacity = capacity;
+	q->options = *options;
+	q->closed = 0;
+	q->done = 0;
+	sluice_priv_event_init(&q->not_empty);
+	sluice_priv_event_init(&q->not_full);
+	sluice_priv_event_init(&q->all_done);
+	if (sluice_priv_is_ck(flavour))
+		return sluice_priv_ck_init(&q->engine.ck, capacity, item_size);
+	return sluice_priv_cell_init(&q->engine.cell, capacity, item_size);
+}
+
+SLUICE_PRIV_INLINE void
+sluice_priv_destroy(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size)
+{
+	if (sluice_priv_is_ck(flavour))
+		sluice_priv_ck_destroy(&q->engine.ck);
+	else
+		sluice_priv_cell_destroy(&q->engine.cell, item_size);
+}
+
+SLUICE_PRIV_INLINE bool
+sluice_priv_is_closed(const struct sluice_priv_queue *q)
+{
+	return sluice_priv_load_32_acquire(&q->closed) != 0;
+}
+
+SLUICE_PRIV_INLINE uint64_t
+sluice_priv_puts(const struct sluice_priv_queue *q, unsigned int flavour)
+{
+	return sluice_priv_is_ck(flavour) ? sluice_priv_ck_puts(&q->engine.ck)
+					  : sluice_priv_cells_puts(&q->engine.cell.items);
+}
+
+SLUICE_PRIV_INLINE uint64_t
+sluice_priv_gets(const struct sluice_priv_queue *q, unsigned int flavour)
+{
+	return sluice_priv_is_ck(flavour) ? sluice_priv_ck_gets(&q->engine.ck)
+					  : sluice_priv_cells_gets(&q->engine.cell.items);
+}
+
+/* The gets are read first, so that the difference is never negative; it may be too large by what
+ * came and went between the reads. */
+SLUICE_PRIV_INLINE size_t
+sluice_priv_size(const struct sluice_priv_queue *q, unsigned int flavour)
+{
+	const uint64_t gets = sluice_priv_gets(q, flavour);
+	const uint64_t size = sluice_priv_puts(q, flavour) - gets;
+
+	return size < q->capacity ? (size_t)size : q->capacity;
+}
+
+/*
+ * Puts up to n items without waiting for room; *moved is how many, and as many consumers are woken.
+ * Returns 0 when all went in, else EAGAIN or EPIPE. may_sleep and deadline concern the turn at the
+ * gate of CK_MPMC, which adds ETIMEDOUT.
+ */
+SLUICE_PRIV_INLINE int
+sluice_priv_put_some(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		     const void *items, size_t n, size_t *moved, bool may_sleep,
+		     const struct timespec *deadline)
+{
+	const bool lone_producer = sluice_priv_is_lone_producer(flavour);
+	bool slot_returned = false;
+	int result;
+
+	*moved = 0;
+	if (SLUICE_PRIV_UNLIKELY(sluice_priv_is_closed(q)))
+		return EPIPE;
+	if (sluice_priv_is_ck(flavour)) {
+		result = sluice_priv_ck_put(&q->engine.ck, lone_producer, &q->closed,
+					    (const unsigned char *)items, n, item_size, moved,
+					    &q->options, may_sleep, deadline);
+		/* Consumers that met the closed gate wait for this put to leave it. */
+		if (SLUICE_PRIV_UNLIKELY(sluice_priv_is_closed(q)))
+			sluice_priv_event_wake_all(&q->not_empty);
+	} else {
+		result = sluice_priv_cell_put(&q->engine.cell, lone_producer,
+					      (const unsigned char *)items, n, item_size, moved,
+					      &slot_returned);
+	}
+	if (SLUICE_PRIV_LIKELY(*moved != 0)) {
+		sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of a get that waits */
+		sluice_priv_event_wake(&q->not_empty, *moved);
+	}
+	if (SLUICE_PRIV_UNLIKELY(slot_returned)) {
+		sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of a put that waits */
+		sluice_priv_event_wake(&q->not_full, 1);
+	}
+	return result;
+}
+
+/*
+ * Gets up to n items without waiting; *moved is how many, and as many producers are woken.
+ * Returns 0 when it got any, else EAGAIN or EPIPE. scratch: see sluice_priv_ck_get.
+ */
+SLUICE_PRIV_INLINE int
+sluice_priv_get_some(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		     void *items, size_t n, unsigned char *scratch, size_t *moved)
+{
+	int result;
+
+	do {
+		result = sluice_priv_is_ck(flavour)
+				 ? sluice_priv_ck_get(&q->engine.ck, (unsigned char *)items, n,
+						      item_size, scratch, moved)
+				 : sluice_priv_cell_get(&q->engine.cell, (unsigned char *)items, n,
+							item_size, moved);
+		if (SLUICE_PRIV_LIKELY(*moved != 0)) {
+			sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of a put that waits */
+			sluice_priv_event_wake(&q->not_full, *moved);
+			return 0;
+		}
+		if (result != EAGAIN || !sluice_priv_is_closed(q)) /* C1 */
+			return result;
+		/* Closed and, it seems, drained: make sure of it, or find that there is an item after all. */
+		result = sluice_priv_is_ck(flavour) ? sluice_priv_ck_end(&q->engine.ck)
+						    : sluice_priv_cells_end(&q->engine.cell.items);
+	} while (result == 0);
+	return result;
+}
+
+/* Puts all n items, waiting for room. Returns 0, EPIPE or ETIMEDOUT; *moved is how many went in. */
+SLUICE_PRIV_INLINE int
+sluice_priv_put_all(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		    const void *items, size_t n, size_t *moved, const struct timespec *deadline)
+{
+	struct sluice_priv_wait wait;
+	size_t now;
+	int result;
+
+	*moved = 0;
+	if (n == 0)
+		return 0;
+	result = sluice_priv_put_some(q, flavour, item_size, items, n, moved, true, deadline);
+	if (SLUICE_PRIV_LIKELY(result != EAGAIN))
+		return result;
+	wait = sluice_priv_wait_begin(&q->not_full, &q->options, deadline);
+	while (result == EAGAIN && sluice_priv_wait_step(&wait)) {
+		result = sluice_priv_put_some(q, flavour, item_size,
+					      (const unsigned char *)items + *moved * item_size,
+					      n - *moved, &now, true, deadline);
+		*moved += now;
+		if (now != 0) {
+			/* Room came and was used: from here on it is a new wait. */
+			sluice_priv_wait_end(&wait);
+			wait = sluice_priv_wait_begin(&q->not_full, &q->options, deadline);
+		}
+	}
+	sluice_priv_wait_end(&wait);
+	return result == EAGAIN ? ETIMEDOUT : result;
+}
+
+/* Gets up to n items, waiting for one. Returns 0, EPIPE or ETIMEDOUT. */
+SLUICE_PRIV_INLINE int
+sluice_priv_get_any(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size, void *items,
+		    size_t n, unsigned char *scratch, size_t *moved, const struct timespec *deadline)
+{
+	struct sluice_priv_wait wait;
+	int result = sluice_priv_get_some(q, flavour, item_size, items, n, scratch, moved);
+
+	if (SLUICE_PRIV_LIKELY(result != EAGAIN))
+		return result;
+	wait = sluice_priv_wait_begin(&q->not_empty, &q->options, deadline);
+	while (result == EAGAIN && sluice_priv_wait_step(&wait))
+		result = sluice_priv_get_some(q, flavour, item_size, items, n, scratch, moved);
+	sluice_priv_wait_end(&wait);
+	return result == EAGAIN ? ETIMEDOUT : result;
+}
+
+/*
+ * The verbs, as sluice.h documents them. Deadlines are valid here, or NULL for none.
+ */
+SLUICE_PRIV_INLINE int
+sluice_priv_put(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		const void *item, const struct timespec *deadline)
+{
+	size_t moved;
+
+	return sluice_priv_put_all(q, flavour, item_size, item, 1, &moved, deadline);
+}
+
+SLUICE_PRIV_INLINE int
+sluice_priv_try_put(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		    const void *item)
+{
+	size_t moved;
+
+	return sluice_priv_put_some(q, flavour, item_size, item, 1, &moved, false, NULL);
+}
+
+SLUICE_PRIV_INLINE size_t
+sluice_priv_put_many(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		     const void *items, size_t n)
+{
+	size_t moved;
+
+	(void)sluice_priv_put_all(q, flavour, item_size, items, n, &moved, NULL);
+	return moved;
+}
+
+SLUICE_PRIV_INLINE size_t
+sluice_priv_try_put_many(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+			 const void *items, size_t n)
+{
+	size_t moved;
+
+	(void)sluice_priv_put_some(q, flavour, item_size, items, n, &moved, false, NULL);
+	return moved;
+}
+
+SLUICE_PRIV_INLINE int
+sluice_priv_get(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size, void *item,
+		unsigned char *scratch, const struct timespec *deadline)
+{
+	size_t moved;
+
+	return sluice_priv_get_any(q, flavour, item_size, item, 1, scratch, &moved, deadline);
+}
+
+SLUICE_PRIV_INLINE int
+sluice_priv_try_get(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size, void *item,
+		    unsigned char *scratch)
+{
+	size_t moved;
+
+	return sluice_priv_get_some(q, flavour, item_size, item, 1, scratch, &moved);
+}
+
+SLUICE_PRIV_INLINE size_t
+sluice_priv_get_many(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		     void *items, size_t max, unsigned char *scratch)
+{
+	size_t moved = 0;
+
+	if (max != 0)
+		(void)sluice_priv_get_any(q, flavour, item_size, items, max, scratch, &moved, NULL);
+	return moved;
+}
+
+SLUICE_PRIV_INLINE size_t
+sluice_priv_try_get_many(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+			 void *items, size_t max, unsigned char *scratch)
+{
+	size_t moved = 0;
+
+	if (max != 0)
+		(void)sluice_priv_get_some(q, flavour, item_size, items, max, scratch, &moved);
+	return moved;
+}
+
+/* Is every item that was ever put done? Otherwise EAGAIN. */
+SLUICE_PRIV_INLINE int
+sluice_priv_try_join(const struct sluice_priv_queue *q, unsigned int flavour)
+{
+	const uint64_t done = sluice_priv_load_64_acquire(&q->done);
+
+	return done == sluice_priv_puts(q, flavour) ? 0 : EAGAIN;
+}
+
+SLUICE_PRIV_INLINE int
+sluice_priv_join(struct sluice_priv_queue *q, unsigned int flavour, const struct timespec *deadline)
+{
+	struct sluice_priv_wait wait =
+		sluice_priv_wait_begin(&q->all_done, &q->options, deadline);
+	int result = sluice_priv_try_join(q, flavour);
+
+	while (result == EAGAIN && sluice_priv_wait_step(&wait))
+		result = sluice_priv_try_join(q, flavour);
+	sluice_priv_wait_end(&wait);
+	return result == EAGAIN ? ETIMEDOUT : result;
+}
+
+SLUICE_PRIV_INLINE int
+sluice_priv_task_done(struct sluice_priv_queue *q, unsigned int flavour)
+{
+	uint64_t done;
+
+	do {
+		done = sluice_priv_load_64_acquire(&q->done);
+		if (done == sluice_priv_gets(q, flavour))
+			return EINVAL;
+	} while (!sluice_priv_cas_64_acq_rel(&q->done, done, done + 1));
+	sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of a join */
+	if (SLUICE_PRIV_UNLIKELY(ck_pr_load_64(&q->all_done.word) != 0) &&
+	    sluice_priv_try_join(q, flavour) == 0)
+		sluice_priv_event_wake_all(&q->all_done);
+	return 0;
+}
+
+SLUICE_PRIV_INLINE void
+sluice_priv_close(struct sluice_priv_queue *q)
+{
+	(void)sluice_priv_exchange_32_acq_rel(&q->closed, 1);
+	sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of all that wait */
+	sluice_priv_event_wake_all(&q->not_empty);
+	sluice_priv_event_wake_all(&q->not_full);
+}
+
+/* item, scratch: item_size bytes each. */
+SLUICE_PRIV_INLINE size_t
+sluice_priv_close_discard(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+			  void *item, unsigned char *scratch)
+{
+	size_t dropped = 0;
+	size_t moved;
+
+	sluice_priv_close(q);
+	while (sluice_priv_get_any(q, flavour, item_size, item, 1, scratch, &moved, NULL) == 0) {
+		/* Fails only if a caller over-called task_done meanwhile; then it is counted already. */
+		(void)sluice_priv_task_done(q, flavour);
+		dropped++;
+	}
+	return dropped;
+}
+
+#endif /* SLUICE_QUEUE_H */
