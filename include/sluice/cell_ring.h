@@ -95,7 +95,7 @@ enum {
 /* Constant from init on. Operations copy it, since a compiler must take it for changed by every atomic. */
 struct sluice_priv_geometry {
 	unsigned char *base; /* the first cell, aligned to a line */
-	uint64_t mask;	     /* P - 1 */
+	uint64_t mask;       /* P - 1 */
 	uint64_t capacity;
 	unsigned int stride_log2; /* of the distance between cells */
 };
@@ -144,7 +144,8 @@ sluice_priv_cells_init(struct sluice_priv_cells *ring, size_t capacity)
 	return 0;
 }
 
-SLUICE_PRIV_STATIC_ASSERT(sizeof(uint64_t[SLUICE_PRIV_CELL_WORDS]) == 16, "cells lie 16 bytes apart");
+SLUICE_PRIV_STATIC_ASSERT(sizeof(uint64_t[SLUICE_PRIV_CELL_WORDS]) == 16,
+			  "cells lie 16 bytes apart");
 
 SLUICE_PRIV_INLINE void
 sluice_priv_cells_destroy(struct sluice_priv_cells *ring)
@@ -181,7 +182,8 @@ sluice_priv_cells_next(const struct sluice_priv_geometry *g, uint64_t ticket)
  * been taken. Whatever lap the cell is at, what was taken last is of the lap before.
  */
 SLUICE_PRIV_INLINE uint64_t
-sluice_priv_cells_behind_taken(const struct sluice_priv_geometry *g, uint64_t ticket, uint64_t state)
+sluice_priv_cells_behind_taken(const struct sluice_priv_geometry *g, uint64_t ticket,
+			       uint64_t state)
 {
 	const uint64_t lap = (state >> 2) - g->mask - 1;
 
@@ -190,7 +192,8 @@ sluice_priv_cells_behind_taken(const struct sluice_priv_geometry *g, uint64_t ti
 
 /* Behind the last ticket filled in the cell of `ticket`, likewise: of this lap if the cell is full. */
 SLUICE_PRIV_INLINE uint64_t
-sluice_priv_cells_behind_filled(const struct sluice_priv_geometry *g, uint64_t ticket, uint64_t state)
+sluice_priv_cells_behind_filled(const struct sluice_priv_geometry *g, uint64_t ticket,
+				uint64_t state)
 {
 	if ((state & SLUICE_PRIV_CELL_MASK) == SLUICE_PRIV_CELL_FULL)
 		return sluice_priv_cells_next(g, (state >> 2) | (ticket & g->mask));
@@ -206,7 +209,8 @@ sluice_priv_cells_seek_tail(const struct sluice_priv_geometry *g, uint64_t *tick
 {
 	for (;;) {
 		const uint64_t *const cell = sluice_priv_cells_at(g, *ticket);
-		const uint64_t state = sluice_priv_load_64_acquire(&cell[SLUICE_PRIV_STATE]); /* A1 */
+		const uint64_t state =
+			sluice_priv_load_64_acquire(&cell[SLUICE_PRIV_STATE]); /* A1 */
 		const uint64_t free_state = sluice_priv_cells_free_state(g, *ticket);
 
 		if (SLUICE_PRIV_LIKELY(state == free_state))
@@ -228,7 +232,8 @@ sluice_priv_cells_seek_head(const struct sluice_priv_geometry *g, uint64_t *tick
 {
 	for (;;) {
 		const uint64_t *const cell = sluice_priv_cells_at(g, *ticket);
-		const uint64_t state = sluice_priv_load_64_acquire(&cell[SLUICE_PRIV_STATE]); /* A1 */
+		const uint64_t state =
+			sluice_priv_load_64_acquire(&cell[SLUICE_PRIV_STATE]); /* A1 */
 		const uint64_t free_state = sluice_priv_cells_free_state(g, *ticket);
 
 		if (SLUICE_PRIV_LIKELY(state == (free_state | SLUICE_PRIV_CELL_FULL)))
@@ -491,22 +496,20 @@ sluice_priv_cell_put(struct sluice_priv_cell_engine *engine, bool lone_producer,
 	return result;
 }
 
-/* Takes up to n items; *moved is how many. Returns 0 when n were there, else EAGAIN or EPIPE. */
-SLUICE_PRIV_INLINE int
+/* Takes up to n items. Returns how many; fewer than n if the ring was found empty, or ended. */
+SLUICE_PRIV_INLINE size_t
 sluice_priv_cell_get(struct sluice_priv_cell_engine *engine, unsigned char *items, size_t n,
-		     size_t item_size, size_t *moved)
+		     size_t item_size)
 {
 	const struct sluice_priv_geometry g = engine->items.geometry;
 	uint64_t ticket = sluice_priv_load_64_acquire(&engine->items.head); /* A1 */
-	int result = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		unsigned char *const item = items + i * item_size;
-		uint64_t value;
+		uint64_t value = 0;
 
-		result = sluice_priv_cells_take(&g, &ticket, &value);
-		if (SLUICE_PRIV_UNLIKELY(result != 0))
+		if (SLUICE_PRIV_UNLIKELY(sluice_priv_cells_take(&g, &ticket, &value) != 0))
 			break;
 		if (sluice_priv_cell_wide(item_size)) {
 			memcpy(item, engine->slots + value * engine->slot_bytes, item_size);
@@ -517,8 +520,7 @@ sluice_priv_cell_get(struct sluice_priv_cell_engine *engine, unsigned char *item
 	}
 	if (SLUICE_PRIV_LIKELY(i != 0))
 		sluice_priv_store_64_release(&engine->items.head, ticket); /* R1 */
-	*moved = i;
-	return result;
+	return i;
 }
 
 #endif /* SLUICE_CELL_RING_H */

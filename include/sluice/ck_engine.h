@@ -90,8 +90,7 @@ sluice_priv_ck_full(const struct sluice_priv_ck_engine *engine)
 SLUICE_PRIV_INLINE bool
 sluice_priv_ck_try_enter(struct sluice_priv_ck_engine *engine)
 {
-	return ck_pr_load_32(&engine->gate) == 0 &&
-	       sluice_priv_cas_32_acq_rel(&engine->gate, 0, 1);
+	return ck_pr_load_32(&engine->gate) == 0 && sluice_priv_cas_32_acq_rel(&engine->gate, 0, 1);
 }
 
 /*
@@ -180,12 +179,12 @@ sluice_priv_ck_put(struct sluice_priv_ck_engine *engine, bool lone_producer, con
 }
 
 /*
- * Takes up to n items; *moved is how many. Returns 0 when n were there, else EAGAIN.
+ * Takes up to n items. Returns how many; fewer than n if the ring was found empty.
  * scratch: item_size bytes, since ck copies an item before it knows that it may have it.
  */
-SLUICE_PRIV_INLINE int
+SLUICE_PRIV_INLINE size_t
 sluice_priv_ck_get(struct sluice_priv_ck_engine *engine, unsigned char *items, size_t n,
-		   size_t item_size, unsigned char *scratch, size_t *moved)
+		   size_t item_size, unsigned char *scratch)
 {
 	size_t i;
 
@@ -196,8 +195,7 @@ sluice_priv_ck_get(struct sluice_priv_ck_engine *engine, unsigned char *items, s
 		ck_pr_fence_acquire();
 		memcpy(items + i * item_size, scratch, item_size);
 	}
-	*moved = i;
-	return i == n ? 0 : EAGAIN;
+	return i;
 }
 
 /*
@@ -209,7 +207,7 @@ sluice_priv_ck_end(const struct sluice_priv_ck_engine *engine)
 {
 	unsigned int consumer;
 
-	ck_pr_fence_memory();				       /* C2: pairs with G1 */
+	ck_pr_fence_memory();                                /* C2: pairs with G1 */
 	if (sluice_priv_load_32_acquire(&engine->gate) != 0) /* C3 */
 		return EAGAIN;
 	consumer = ck_pr_load_uint(&engine->ring.c_head); /* C4 */

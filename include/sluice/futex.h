@@ -26,8 +26,8 @@
 #include <sluice/platform.h>
 
 SLUICE_PRIV_EXTERN long sluice_priv_syscall(long number, ...) __asm__("syscall");
-SLUICE_PRIV_EXTERN int sluice_priv_clock_gettime(int clock, struct timespec *now) __asm__(
-	"clock_gettime");
+SLUICE_PRIV_EXTERN int sluice_priv_clock_gettime(int clock,
+						 struct timespec *now) __asm__("clock_gettime");
 
 #define SLUICE_PRIV_CLOCK_MONOTONIC 1 /* a number of the kernel's ABI: clock_gettime(2) */
 
@@ -94,8 +94,8 @@ sluice_priv_futex_wake(const uint32_t *word, int count)
 {
 	const int saved = errno;
 
-	(void)sluice_priv_syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL,
-				  0);
+	(void)sluice_priv_syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL,
+				  NULL, 0);
 	errno = saved;
 }
 

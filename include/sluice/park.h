@@ -79,9 +79,22 @@ struct sluice_options {
 
 #define SLUICE_OPTION_MAX 1000000u
 
+/*
+ * The defaults; what NULL options mean. Measured with uint64_t items on 2 cores of an AMD EPYC (Zen 5),
+ * where a pause takes 27 ns, in Mitems/s, medians of 5:
+ *
+ *   bursts, pauses, yields    4:2/64    8:8/64    1:1/64    1:4/64    4:2/1024
+ *           64       2      4     67        75        55        41          61
+ *           32       4      4     93        97        65        52          75
+ *           16       8      4    125       125       114       112         110
+ *           16       8      2    132       115       124       101         111
+ *            8      16      4     91        94        58        63         127
+ *            8      32      4     66
+ *
+ * Too few pauses and the two sides fight over the cells; too many and the ring runs dry meanwhile.
+ */
 /* clang-format off */
-/* The defaults; what NULL options mean. */
-#define SLUICE_OPTIONS_DEFAULT { 8, 16, 4 }
+#define SLUICE_OPTIONS_DEFAULT { 16, 8, 4 }
 /* clang-format on */
 
 /*

@@ -34,21 +34,21 @@
 #include <ck_pr.h>
 
 #if !defined(__GNUC__)
-# error "Sluice needs a compiler that understands GNU C (gcc or clang)."
+#error "Sluice needs a compiler that understands GNU C (gcc or clang)."
 #endif
 #if !defined(__linux__) || !defined(__LP64__)
-# error "Sluice needs 64-bit Linux: it sleeps on futexes and counts in 64-bit words."
+#error "Sluice needs 64-bit Linux: it sleeps on futexes and counts in 64-bit words."
 #endif
 
 #if defined(__cplusplus)
-# define SLUICE_PRIV_STATIC_ASSERT static_assert
-# define SLUICE_PRIV_EXTERN	   extern "C"
+#define SLUICE_PRIV_STATIC_ASSERT static_assert
+#define SLUICE_PRIV_EXTERN        extern "C"
 /* Items are moved as bytes, which C++ allows for trivially copyable types only. */
-# define SLUICE_PRIV_ITEM_IS_BYTES(T) __is_trivially_copyable(T)
+#define SLUICE_PRIV_ITEM_IS_BYTES(T) __is_trivially_copyable(T)
 #else
-# define SLUICE_PRIV_STATIC_ASSERT    _Static_assert
-# define SLUICE_PRIV_EXTERN	      extern
-# define SLUICE_PRIV_ITEM_IS_BYTES(T) 1
+#define SLUICE_PRIV_STATIC_ASSERT    _Static_assert
+#define SLUICE_PRIV_EXTERN           extern
+#define SLUICE_PRIV_ITEM_IS_BYTES(T) 1
 #endif
 
 /* Bodies that must fold into their caller: flavour and item size are constants there. */
@@ -58,7 +58,7 @@
 /* What the SLUICE_DEFINE macros generate; a program need not use all of it. */
 #define SLUICE_PRIV_API static inline __attribute__((unused))
 
-#define SLUICE_PRIV_LIKELY(x)	CK_CC_LIKELY(x)
+#define SLUICE_PRIV_LIKELY(x)   CK_CC_LIKELY(x)
 #define SLUICE_PRIV_UNLIKELY(x) CK_CC_UNLIKELY(x)
 
 /* Two words this far apart never share a cache line, however the object that holds them is aligned. */
@@ -151,7 +151,7 @@ sluice_priv_cas_64_2_relaxed(uint64_t target[2], uint64_t expected[2], uint64_t 
 	return __sync_bool_compare_and_swap((sluice_priv_u128 *)(void *)target, from, to);
 }
 #else
-# error "Sluice needs a 16-byte compare-and-swap: ck_pr_cas_64_2, or (x86-64) -mcx16."
+#error "Sluice needs a 16-byte compare-and-swap: ck_pr_cas_64_2, or (x86-64) -mcx16."
 #endif
 
 SLUICE_PRIV_INLINE bool
@@ -189,30 +189,30 @@ sluice_priv_fence_full_after_atomic(void)
  *   item of the next lap (corrected in ck after 0.7.2). A full fence takes its place.
  */
 #if !defined(CK_MD_TSO)
-# if defined(CK_RING_H)
-#  error "On this machine include <sluice.h> before <ck_ring.h>: it repairs a fence there."
-# endif
-# define ck_pr_fence_store_atomic ck_pr_fence_memory
+#if defined(CK_RING_H)
+#error "On this machine include <sluice.h> before <ck_ring.h>: it repairs a fence there."
+#endif
+#define ck_pr_fence_store_atomic ck_pr_fence_memory
 #endif
 #if defined(__cplusplus) && !defined(CK_RING_H)
-# pragma push_macro("false")
-# undef false
-# if defined(__clang__)
-#  pragma clang diagnostic push
-#  pragma clang diagnostic ignored "-Wkeyword-macro"
-# endif
-# define false 0
-# include <ck_ring.h>
-# undef false
-# if defined(__clang__)
-#  pragma clang diagnostic pop
-# endif
-# pragma pop_macro("false")
+#pragma push_macro("false")
+#undef false
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wkeyword-macro"
+#endif
+#define false 0
+#include <ck_ring.h>
+#undef false
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
+#pragma pop_macro("false")
 #else
-# include <ck_ring.h>
+#include <ck_ring.h>
 #endif
 #if !defined(CK_MD_TSO)
-# undef ck_pr_fence_store_atomic
+#undef ck_pr_fence_store_atomic
 #endif
 
 #endif /* SLUICE_PLATFORM_H */

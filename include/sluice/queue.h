@@ -34,7 +34,7 @@
  * of: its swap is the fence that it owes anyway (cell_ring.h, ck_engine.h).
  */
 #define SLUICE_PRIV_LONE_PRODUCER 1u
-#define SLUICE_PRIV_CK		  2u
+#define SLUICE_PRIV_CK            2u
 
 #define SLUICE_CAPACITY_MAX ((size_t)1 << 30)
 
@@ -74,8 +74,9 @@ sluice_priv_init(struct sluice_priv_queue *q, unsigned int flavour, size_t item_
 
 	if (options == NULL)
 		options = &defaults;
-	if (capacity == 0 || capacity > SLUICE_CAPACITY_MAX || options->bursts > SLUICE_OPTION_MAX ||
-	    options->pauses > SLUICE_OPTION_MAX || options->yields > SLUICE_OPTION_MAX)
+	if (capacity == 0 || capacity > SLUICE_CAPACITY_MAX ||
+	    options->bursts > SLUICE_OPTION_MAX || options->pauses > SLUICE_OPTION_MAX ||
+	    options->yields > SLUICE_OPTION_MAX)
 		return EINVAL;
 	q->capacity = capacity;
 	q->options = *options;
@@ -170,7 +171,7 @@ sluice_priv_put_some(struct sluice_priv_queue *q, unsigned int flavour, size_t i
 }
 
 /*
- * Gets up to n items without waiting; *moved is how many, and as many producers are woken.
+ * Gets up to n items, n > 0, without waiting; *moved is how many, and as many producers are woken.
  * Returns 0 when it got any, else EAGAIN or EPIPE. scratch: see sluice_priv_ck_get.
  */
 SLUICE_PRIV_INLINE int
@@ -180,23 +181,23 @@ sluice_priv_get_some(struct sluice_priv_queue *q, unsigned int flavour, size_t i
 	int result;
 
 	do {
-		result = sluice_priv_is_ck(flavour)
+		*moved = sluice_priv_is_ck(flavour)
 				 ? sluice_priv_ck_get(&q->engine.ck, (unsigned char *)items, n,
-						      item_size, scratch, moved)
+						      item_size, scratch)
 				 : sluice_priv_cell_get(&q->engine.cell, (unsigned char *)items, n,
-							item_size, moved);
+							item_size);
 		if (SLUICE_PRIV_LIKELY(*moved != 0)) {
 			sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of a put that waits */
 			sluice_priv_event_wake(&q->not_full, *moved);
 			return 0;
 		}
-		if (result != EAGAIN || !sluice_priv_is_closed(q)) /* C1 */
-			return result;
+		if (!sluice_priv_is_closed(q)) /* C1 */
+			return EAGAIN;
 		/* Closed and, it seems, drained: make sure of it, or find that there is an item after all. */
 		result = sluice_priv_is_ck(flavour) ? sluice_priv_ck_end(&q->engine.ck)
 						    : sluice_priv_cells_end(&q->engine.cell.items);
 	} while (result == 0);
-	return result;
+	return result == EPIPE ? EPIPE : EAGAIN; /* not 0, which gcc -O1 does not see by itself */
 }
 
 /* Puts all n items, waiting for room. Returns 0, EPIPE or ETIMEDOUT; *moved is how many went in. */
@@ -232,8 +233,9 @@ sluice_priv_put_all(struct sluice_priv_queue *q, unsigned int flavour, size_t it
 
 /* Gets up to n items, waiting for one. Returns 0, EPIPE or ETIMEDOUT. */
 SLUICE_PRIV_INLINE int
-sluice_priv_get_any(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size, void *items,
-		    size_t n, unsigned char *scratch, size_t *moved, const struct timespec *deadline)
+sluice_priv_get_any(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		    void *items, size_t n, unsigned char *scratch, size_t *moved,
+		    const struct timespec *deadline)
 {
 	struct sluice_priv_wait wait;
 	int result = sluice_priv_get_some(q, flavour, item_size, items, n, scratch, moved);
@@ -340,8 +342,7 @@ sluice_priv_try_join(const struct sluice_priv_queue *q, unsigned int flavour)
 SLUICE_PRIV_INLINE int
 sluice_priv_join(struct sluice_priv_queue *q, unsigned int flavour, const struct timespec *deadline)
 {
-	struct sluice_priv_wait wait =
-		sluice_priv_wait_begin(&q->all_done, &q->options, deadline);
+	struct sluice_priv_wait wait = sluice_priv_wait_begin(&q->all_done, &q->options, deadline);
 	int result = sluice_priv_try_join(q, flavour);
 
 	while (result == EAGAIN && sluice_priv_wait_step(&wait))
