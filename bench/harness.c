@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* harness.c - see harness.h. */
+#include "harness.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gbench.h"
+#include "queues.h"
+#include "workloads.h"
+
+/* What a repetition yields, by the names of its counters. A row need not have all of them. */
+enum column {
+	ITEMS_PER_SECOND,
+	TIMES_MUTEX,
+	CPU_NS_PER_ITEM,
+	CPU_TIMES_MUTEX,
+	SWITCHES_PER_1000,
+	NS_PER_PAIR,
+	P50_NS,
+	P99_NS,
+	P999_NS,
+	COLUMNS,
+};
+
+static const char *const counters[COLUMNS] = {
+	[ITEMS_PER_SECOND] = "items_per_second",   /* the name that Google Benchmark gives it */
+	[TIMES_MUTEX] = "times_mutex",             /* items/s, as a multiple of the baseline's */
+	[CPU_NS_PER_ITEM] = "cpu_ns_per_item",     /* user + system */
+	[CPU_TIMES_MUTEX] = "cpu_times_mutex",     /* that, as a multiple of the baseline's */
+	[SWITCHES_PER_1000] = "switches_per_1000", /* context switches per 1000 items */
+	[NS_PER_PAIR] = "ns_per_pair",
+	[P50_NS] = "p50_ns",
+	[P99_NS] = "p99_ns",
+	[P999_NS] = "p99.9_ns",
+};
+
+struct row {
+	const struct bench_workload *workload;
+	const struct bench_queue *queue;
+	char name[64];
+	bool baseline_first; /* next time */
+	char error[128];     /* of the last failed repetition */
+	double (*samples)[COLUMNS];
+	size_t count;
+};
+
+static struct row *rows;
+static size_t row_count;
+
+/* --- Running a row ---------------------------------------------------------------------------- */
+
+static void
+add(struct bench_result *sum, const struct bench_result *result)
+{
+	sum->items += result->items;
+	sum->seconds += result->seconds;
+	sum->cpu_seconds += result->cpu_seconds;
+	sum->switches += result->switches;
+	/* Percentiles do not add up: those of the last iteration stand. */
+	sum->p50_ns = result->p50_ns;
+	sum->p99_ns = result->p99_ns;
+	sum->p999_ns = result->p999_ns;
+}
+
+static double
+items_per_second(const struct bench_result *result)
+{
+	return (double)result->items / result->seconds;
+}
+
+static double
+cpu_per_item(const struct bench_result *result)
+{
+	return result->cpu_seconds / (double)result->items;
+}
+
+static void
+count(struct gbench_state *st, enum column column, double value)
+{
+	gbench_set_counter(st, counters[column], value, GBENCH_PLAIN);
+}
+
+static void
+report_counters(struct gbench_state *st, const struct row *row, const struct bench_result *mine,
+		const struct bench_result *base)
+{
+	gbench_set_items_processed(st, (int64_t)mine->items);
+	count(st, TIMES_MUTEX, items_per_second(mine) / items_per_second(base));
+	count(st, CPU_NS_PER_ITEM, cpu_per_item(mine) * 1e9);
+	count(st, CPU_TIMES_MUTEX, cpu_per_item(mine) / cpu_per_item(base));
+	count(st, SWITCHES_PER_1000, (double)mine->switches * 1000 / (double)mine->items);
+	gbench_set_counter(st, "mutex_items_per_second", items_per_second(base), GBENCH_PLAIN);
+	if (!row->workload->consume)
+		count(st, NS_PER_PAIR, 1e9 / items_per_second(mine));
+	if (mine->p50_ns > 0) {
+		count(st, P50_NS, mine->p50_ns);
+		count(st, P99_NS, mine->p99_ns);
+		count(st, P999_NS, mine->p999_ns);
+	}
+	if (row->queue->note)
+		gbench_set_label(st, row->queue->note);
+}
+
+/* An interleaved run shows no row before it is nearly over. */
+static void
+show_progress(const char *what)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%-48s\r", what);
+}
+
+/* Measures the queue and the baseline next to each other. Returns NULL or what went wrong. */
+static const char *
+measure_pair(struct row *row, struct bench_result *mine, struct bench_result *base)
+{
+	const bool baseline_first = row->baseline_first;
+	const char *error = NULL;
+
+	row->baseline_first = !baseline_first;
+	if (baseline_first)
+		error = bench_measure(bench_baseline, row->workload, base);
+	if (!error)
+		error = bench_measure(row->queue, row->workload, mine);
+	if (!error && !baseline_first)
+		error = bench_measure(bench_baseline, row->workload, base);
+	return error;
+}
+
+static void
+run_row(struct gbench_state *st, void *user)
+{
+	struct row *row = user;
+	struct bench_result mine_sum = {0};
+	struct bench_result base_sum = {0};
+	struct bench_result mine;
+	struct bench_result base;
+	const char *error;
+
+	show_progress(row->name);
+	while (gbench_keep_running(st)) {
+		error = measure_pair(row, &mine, &base);
+		if (error) {
+			gbench_skip_with_error(st, error);
+			return;
+		}
+		gbench_set_iteration_time(st, mine.seconds);
+		add(&mine_sum, &mine);
+		add(&base_sum, &base);
+	}
+	report_counters(st, row, &mine_sum, &base_sum);
+	show_progress("");
+}
+
+/* --- Registration ----------------------------------------------------------------------------- */
+
+static bool
+same_kind(unsigned int threads, unsigned int at_most)
+{
+	return (threads == 1) == (at_most == 1);
+}
+
+static bool
+has_row(const struct bench_workload *workload, const struct bench_queue *queue, bool quick)
+{
+	if (!bench_admits(queue, workload))
+		return false;
+	return !quick || (workload->quick && same_kind(workload->producers, queue->producers) &&
+			  same_kind(workload->consumers, queue->consumers));
+}
+
+static void
+register_row(struct row *row)
+{
+	static const char *const names[] = {"p", "c", "cap"};
+	const struct bench_workload *w = row->workload;
+	const int64_t values[] = {w->producers, w->consumers, (int64_t)w->capacity};
+	struct gbench *bench;
+	int length;
+
+	length = snprintf(row->name, sizeof(row->name), "%s/%s", w->kind, row->queue->name);
+	bench = gbench_register(row->name, run_row, row);
+	gbench_use_manual_time(bench);
+	gbench_unit(bench, GBENCH_MILLISECOND);
+	if (!w->has_arguments)
+		return;
+	gbench_arg_names(bench, names, 3);
+	gbench_args(bench, values, 3);
+	/* What the library makes of them, to recognise its reports. */
+	snprintf(row->name + length, sizeof(row->name) - (size_t)length, "/p:%u/c:%u/cap:%zu",
+		 w->producers, w->consumers, w->capacity);
+}
+
+void
+harness_register(bool quick)
+{
+	rows = calloc(bench_workload_count * bench_queue_count, sizeof(*rows));
+	if (!rows)
+		abort();
+	for (size_t w = 0; w < bench_workload_count; w++) {
+		for (size_t q = 0; q < bench_queue_count; q++) {
+			if (!has_row(&bench_workloads[w], bench_queues[q], quick))
+				continue;
+			rows[row_count].workload = &bench_workloads[w];
+			rows[row_count].queue = bench_queues[q];
+			register_row(&rows[row_count++]);
+		}
+	}
+}
+
+/* --- Results ---------------------------------------------------------------------------------- */
+
+/* The row of a run, whose name the library ends in "/manual_time" and the like. */
+static struct row *
+row_of(const struct gbench_run *run)
+{
+	for (size_t i = 0; i < row_count; i++) {
+		size_t length = strlen(rows[i].name);
+
+		if (strncmp(run->name, rows[i].name, length) == 0 && run->name[length] == '/')
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static void
+add_sample(struct row *row, const struct gbench_run *run)
+{
+	double(*samples)[COLUMNS] =
+		realloc(row->samples, (row->count + 1) * sizeof(row->samples[0]));
+
+	if (!samples)
+		abort();
+	row->samples = samples;
+	for (int column = 0; column < COLUMNS; column++) {
+		double *value = &samples[row->count][column];
+
+		*value = NAN;
+		gbench_run_counter(run, counters[column], value);
+	}
+	row->count++;
+}
+
+/*
+ * Collects the repetitions. Where the user's options suppress those, the median stands in for them.
+ * The console gets one line for each row: the median, if there is one.
+ */
+static bool
+on_run(const struct gbench_run *run, void *user)
+{
+	struct row *row = row_of(run);
+	bool median = run->aggregate && strcmp(run->aggregate, "median") == 0;
+
+	(void)user;
+	if (!row)
+		return true;
+	if (run->error)
+		snprintf(row->error, sizeof(row->error), "%s", run->error);
+	else if (!run->aggregate || (median && row->count == 0))
+		add_sample(row, run);
+	return median || run->error || run->repetitions == 1;
+}
+
+size_t
+harness_run(void)
+{
+	return gbench_run_all(on_run, NULL);
+}
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+struct spread {
+	double min;
+	double median;
+	double max;
+};
+
+static struct spread
+spread(const struct row *row, enum column column)
+{
+	const size_t n = row->count;
+	double values[n];
+
+	for (size_t i = 0; i < n; i++)
+		values[i] = row->samples[i][column];
+	qsort(values, n, sizeof(values[0]), compare_doubles);
+	return (struct spread){values[0], (values[(n - 1) / 2] + values[n / 2]) / 2, values[n - 1]};
+}
+
+static double
+median(const struct row *row, enum column column)
+{
+	return spread(row, column).median;
+}
+
+static void
+print_row(FILE *out, const struct row *row)
+{
+	const struct spread rate = spread(row, ITEMS_PER_SECOND);
+	char range[32];
+
+	snprintf(range, sizeof(range), "%.4g .. %.4g", rate.min * 1e-6, rate.max * 1e-6);
+	fprintf(out, "%-38s %9.4g %19s %9.3g %11.4g %11.3g %9.3g", row->name, rate.median * 1e-6,
+		range, median(row, TIMES_MUTEX), median(row, CPU_NS_PER_ITEM),
+		median(row, CPU_TIMES_MUTEX), median(row, SWITCHES_PER_1000));
+	if (!isnan(median(row, NS_PER_PAIR)))
+		fprintf(out, "  %.3g ns a pair", median(row, NS_PER_PAIR));
+	if (!isnan(median(row, P50_NS)))
+		fprintf(out, "  p50 %.0f, p99 %.0f, p99.9 %.0f ns", median(row, P50_NS),
+			median(row, P99_NS), median(row, P999_NS));
+	if (row->queue->note)
+		fprintf(out, "  %s", row->queue->note);
+	fputc('\n', out);
+}
+
+bool
+harness_report(FILE *out, const char *footer)
+{
+	const struct bench_workload *group = NULL;
+	bool failed = false;
+
+	for (size_t i = 0; i < row_count; i++) {
+		const struct row *row = &rows[i];
+
+		if (row->count == 0 && !row->error[0])
+			continue;
+		if (!group)
+			fprintf(out, "\n%-38s %9s %19s %9s %11s %11s %9s\n",
+				"median of repetitions", "Mitems/s", "min .. max", "x mutex",
+				"CPU ns/item", "CPU x mutex", "sw/1000");
+		else if (group != row->workload)
+			fputc('\n', out);
+		group = row->workload;
+		if (row->count > 0)
+			print_row(out, row);
+		if (row->error[0]) {
+			fprintf(out, "%-38s FAILED: %s\n", row->name, row->error);
+			failed = true;
+		}
+	}
+	if (group)
+		fprintf(out, "\n%s\n", footer);
+	return failed;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * harness.h - the rows of the comparison, run by Google Benchmark, and the table at the end.
+ *
+ *	harness_register(quick);	after gbench_init
+ *	harness_run();
+ *	failed = harness_report(stdout, "what machine this is");
+ *
+ * A row is a workload with a queue, such as transfer/mpmc/p:4/c:2/cap:64. There is one for every
+ * queue and every workload that the queue's threads allow.
+ *
+ * How a ratio comes about. Each repetition of a row runs two measurements side by side: the queue's
+ * and the mutex baseline's, now one first, now the other; their quotient is the repetition's ratio,
+ * and the table shows the median of these. On a shared machine a speed drifts within seconds, and
+ * it drifts for both. Google Benchmark's own interleaving shuffles all repetitions of all rows over
+ * the whole run. That spreads each row's repetitions over all that the run goes through, and is
+ * therefore switched on, but it makes no pairs: the third repetition of one row may be minutes away
+ * from the third of another. The rows of the baseline itself are measured in the same way against
+ * the baseline: what their ratio is away from 1 is the error of the method.
+ */
+#ifndef BENCH_HARNESS_H
+#define BENCH_HARNESS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/*
+ * Register all rows, or only those of the short run: transfer at capacity 64, each with the queues
+ * that are made for exactly its kind of producers and consumers, one or many.
+ */
+void harness_register(bool quick);
+
+/* Run what --benchmark_filter admits. Returns how many rows that is, 0 after a message. */
+size_t harness_run(void);
+
+/*
+ * Print the table, its first row the headline, and the footer below it; nothing if nothing ran.
+ * Returns whether a row failed.
+ */
+bool harness_report(FILE *out, const char *footer);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - sluice-bench: compare Sluice's queues with a mutex and with each other.
+ *
+ * See usage below. Exit status 0; 1 when a row failed its verification; 2 when the command line was
+ * wrong or its filter admits nothing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gbench.h"
+#include "harness.h"
+#include "machine.h"
+
+static void
+usage(void)
+{
+	puts("sluice-bench: compare Sluice's queues with a mutex and with each other\n"
+	     "\n"
+	     "  --quick   only the headline and the one-sided queues at capacity 64, under 45 s\n"
+	     "  --help    this text\n"
+	     "\n"
+	     "Rows are named transfer/QUEUE/p:PRODUCERS/c:CONSUMERS/cap:CAPACITY, "
+	     "roundtrip/QUEUE,\n"
+	     "trypair/QUEUE and paced/QUEUE. The options of Google Benchmark choose among them\n"
+	     "(--benchmark_filter=transfer/.*/p:4/c:2) and write files (--benchmark_out=FILE).\n"
+	     "Unless they say otherwise, every row runs 9 times, all rows shuffled.\n");
+	gbench_print_options();
+}
+
+/* Takes an option of our own out of the arguments. Returns whether it was there. */
+static bool
+take_option(int *argc, char **argv, const char *option)
+{
+	bool found = false;
+	int kept = 1;
+
+	for (int i = 1; i < *argc; i++) {
+		if (strcmp(argv[i], option) == 0)
+			found = true;
+		else
+			argv[kept++] = argv[i];
+	}
+	*argc = kept;
+	return found;
+}
+
+int
+main(int argc, char **argv)
+{
+	/*
+	 * Stand before the user's, which thereby override them. An iteration is a whole measurement
+	 * and long enough, so that any least time makes it one to a repetition.
+	 */
+	static char *const defaults[] = {
+		"--benchmark_repetitions=9",
+		"--benchmark_min_time=0.001",
+		"--benchmark_enable_random_interleaving=true",
+	};
+	const size_t default_count = sizeof(defaults) / sizeof(defaults[0]);
+	const bool quick = take_option(&argc, argv, "--quick");
+	int count = argc + (int)default_count;
+	char **arguments = calloc((size_t)count + 1, sizeof(*arguments));
+	char machine[512];
+	char footer[600];
+	struct machine_use before;
+	size_t ran;
+	bool failed;
+
+	if (!arguments)
+		abort();
+	arguments[0] = argv[0];
+	memcpy(arguments + 1, defaults, sizeof(defaults));
+	memcpy(arguments + 1 + default_count, argv + 1, (size_t)(argc - 1) * sizeof(*argv));
+	gbench_init(&count, arguments, usage);
+	if (gbench_unrecognised(count, arguments))
+		return 2;
+
+	machine_describe(machine, sizeof(machine));
+	gbench_context("machine", machine);
+	gbench_context("google_benchmark", gbench_library_version());
+	harness_register(quick);
+	before = machine_use();
+	ran = harness_run();
+	snprintf(footer, sizeof(footer), "%s\nOthers used %.0f %% of the machine.", machine,
+		 100 * machine_others(before, machine_use()));
+
+	/* Under --benchmark_format=json or csv stdout belongs to the library. */
+	failed = harness_report(gbench_console() ? stdout : stderr, footer);
+	gbench_shutdown();
+	free(arguments);
+	if (ran == 0)
+		return 2;
+	return failed ? 1 : 0;
+}

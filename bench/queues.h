@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * queues.h - the queues that are compared.
+ *
+ * To add one: give it the verbs of sluice.h under a name, in a header in queues/, and add it to
+ * queues.c. The mutex queue is the baseline: every other is measured against it.
+ */
+#ifndef BENCH_QUEUES_H
+#define BENCH_QUEUES_H
+
+#include "queue.h"
+
+extern const struct bench_queue *const bench_queues[];
+extern const size_t bench_queue_count;
+extern const struct bench_queue *const bench_baseline;
+
+#endif

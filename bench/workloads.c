@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* workloads.c - the threads of a measurement and their bookkeeping; see workloads.h. */
+#define _GNU_SOURCE /* RUSAGE_THREAD, sched_setaffinity */
+
+#include "workloads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* One measurement, shared by its threads. */
+struct crew {
+	const struct bench_queue *ops;
+	void *queue;
+	void *back; /* a second queue, for the way back */
+	atomic_bool stop;
+	atomic_uint sending; /* threads that still send */
+	pthread_barrier_t gate;
+	struct bench_times times;
+};
+
+struct bench_worker {
+	struct crew *crew;
+	void (*body)(struct bench_worker *worker);
+	unsigned int index;
+	uint64_t first; /* the numbers it sends: first, first + 1, ... */
+	pthread_t thread;
+	struct bench_tally tally;
+	uint64_t start_ns;
+	uint64_t end_ns;
+	double cpu_seconds;
+	uint64_t switches;
+};
+
+static void
+done_sending(struct crew *crew)
+{
+	if (atomic_fetch_sub(&crew->sending, 1) == 1)
+		crew->ops->close(crew->queue);
+}
+
+static void
+transfer_produce(struct bench_worker *worker)
+{
+	struct crew *crew = worker->crew;
+
+	worker->tally = crew->ops->produce(crew->queue, worker->first, &crew->stop);
+	done_sending(crew);
+}
+
+static void
+transfer_consume(struct bench_worker *worker)
+{
+	worker->tally = worker->crew->ops->consume(worker->crew->queue);
+}
+
+static void
+roundtrip_ping(struct bench_worker *worker)
+{
+	struct crew *crew = worker->crew;
+
+	worker->tally = crew->ops->ping(crew->queue, crew->back, &crew->stop, &crew->times);
+	done_sending(crew);
+}
+
+static void
+roundtrip_echo(struct bench_worker *worker)
+{
+	struct crew *crew = worker->crew;
+
+	worker->tally = crew->ops->echo(crew->queue, crew->back);
+}
+
+static void
+trypair(struct bench_worker *worker)
+{
+	struct crew *crew = worker->crew;
+
+	worker->tally = crew->ops->trypair(crew->queue, &crew->stop);
+}
+
+static void
+sleep_ns(long ns)
+{
+	nanosleep(&(struct timespec){ns / 1000000000, ns % 1000000000}, NULL);
+}
+
+static void
+paced_produce(struct bench_worker *worker)
+{
+	struct crew *crew = worker->crew;
+	struct bench_tally *tally = &worker->tally;
+
+	while (!bench_stopped(&crew->stop) && !tally->failed) {
+		uint64_t item = worker->first + tally->items;
+
+		sleep_ns(300000);
+		tally->failed = crew->ops->put(crew->queue, item) != 0;
+		tally->items++;
+		tally->sum += item;
+	}
+	done_sending(crew);
+}
+
+static void
+paced_consume(struct bench_worker *worker)
+{
+	struct crew *crew = worker->crew;
+	struct bench_tally *tally = &worker->tally;
+	uint64_t item;
+	int error;
+
+	while ((error = crew->ops->get(crew->queue, &item)) == 0) {
+		sleep_ns(100000);
+		tally->items++;
+		tally->sum += item;
+	}
+	tally->failed = error != EPIPE;
+}
+
+/*
+ * 100 ms are some thirty time slices of the scheduler. A roundtrip may take 60 us, and its last
+ * percentile of a thousand wants thousands of them; the paced rows count few items, too.
+ */
+/* clang-format off */
+const struct bench_workload bench_workloads[] = {
+	/* kind        p  c  capacity ms   arguments quick  bodies */
+	{ "transfer",  4, 2,   64,  100, true,     true,  transfer_produce, transfer_consume },
+	{ "transfer",  1, 1,   64,  100, true,     true,  transfer_produce, transfer_consume },
+	{ "transfer",  1, 4,   64,  100, true,     true,  transfer_produce, transfer_consume },
+	{ "transfer",  4, 1,   64,  100, true,     true,  transfer_produce, transfer_consume },
+	{ "transfer",  8, 8,   64,  100, true,     false, transfer_produce, transfer_consume },
+	{ "transfer",  2, 2, 1024,  100, true,     false, transfer_produce, transfer_consume },
+	{ "transfer",  4, 2, 1024,  100, true,     false, transfer_produce, transfer_consume },
+	{ "roundtrip", 1, 1,    1,  200, false,    false, roundtrip_ping, roundtrip_echo },
+	{ "trypair",   1, 0,   64,   20, false,    false, trypair, NULL },
+	{ "paced",     4, 2,   64,  200, false,    false, paced_produce, paced_consume },
+};
+/* clang-format on */
+const size_t bench_workload_count = sizeof(bench_workloads) / sizeof(bench_workloads[0]);
+
+bool
+bench_admits(const struct bench_queue *queue, const struct bench_workload *workload)
+{
+	return workload->producers <= queue->producers && workload->consumers <= queue->consumers;
+}
+
+static double
+timeval_seconds(const struct timeval *t)
+{
+	return (double)t->tv_sec + (double)t->tv_usec * 1e-6;
+}
+
+static double
+cpu_seconds(const struct rusage *usage)
+{
+	return timeval_seconds(&usage->ru_utime) + timeval_seconds(&usage->ru_stime);
+}
+
+/* Moves the calling thread to the index-th of the processors in allowed, counted round robin. */
+static void
+stand_on(unsigned int index, const cpu_set_t *allowed)
+{
+	unsigned int skip = index % (unsigned int)CPU_COUNT(allowed);
+	cpu_set_t one;
+	size_t cpu = 0;
+
+	while (!CPU_ISSET(cpu, allowed) || skip-- > 0)
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
+static void *
+work(void *arg)
+{
+	struct bench_worker *worker = arg;
+	cpu_set_t allowed;
+	bool placed;
+	struct rusage before;
+	struct rusage after;
+
+	/* Fails with more processors than a cpu_set_t has bits: then it starts anywhere. */
+	placed = sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
+	if (placed)
+		stand_on(worker->index, &allowed);
+	pthread_barrier_wait(&worker->crew->gate);
+	if (placed)
+		sched_setaffinity(0, sizeof(allowed), &allowed);
+	getrusage(RUSAGE_THREAD, &before);
+	worker->start_ns = bench_now();
+	worker->body(worker);
+	worker->end_ns = bench_now();
+	getrusage(RUSAGE_THREAD, &after);
+	worker->cpu_seconds = cpu_seconds(&after) - cpu_seconds(&before);
+	worker->switches =
+		(uint64_t)(after.ru_nvcsw - before.ru_nvcsw + after.ru_nivcsw - before.ru_nivcsw);
+	return NULL;
+}
+
+static void
+start(struct bench_worker *worker)
+{
+	if (pthread_create(&worker->thread, NULL, work, worker) == 0)
+		return;
+	/* Those that run already wait at the barrier for ever. */
+	fputs("sluice-bench: cannot create a thread\n", stderr);
+	exit(1);
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The time that the given share of the times, sorted, does not exceed. */
+static double
+percentile(const struct bench_times *times, double share)
+{
+	return (double)times->ns[(size_t)(share * (double)(times->count - 1))];
+}
+
+static void
+summarise_times(struct bench_times *times, struct bench_result *result)
+{
+	if (times->count == 0)
+		return;
+	qsort(times->ns, times->count, sizeof(times->ns[0]), compare_times);
+	result->p50_ns = percentile(times, 0.5);
+	result->p99_ns = percentile(times, 0.99);
+	result->p999_ns = percentile(times, 0.999);
+}
+
+/* Adds what the workers did to *result and checks it. The senders stand before the others. */
+static const char *
+summarise(const struct bench_worker *workers, unsigned int senders, unsigned int receivers,
+	  struct bench_result *result)
+{
+	struct bench_tally sent = {0};
+	struct bench_tally received = {0};
+	uint64_t start_ns = UINT64_MAX;
+	uint64_t end_ns = 0;
+
+	for (unsigned int i = 0; i < senders + receivers; i++) {
+		const struct bench_worker *worker = &workers[i];
+		struct bench_tally *tally = i < senders ? &sent : &received;
+
+		tally->items += worker->tally.items;
+		tally->sum += worker->tally.sum;
+		tally->failed |= worker->tally.failed;
+		start_ns = worker->start_ns < start_ns ? worker->start_ns : start_ns;
+		end_ns = worker->end_ns > end_ns ? worker->end_ns : end_ns;
+		result->cpu_seconds += worker->cpu_seconds;
+		result->switches += worker->switches;
+	}
+	result->items = sent.items;
+	result->seconds = (double)(end_ns - start_ns) * 1e-9;
+	if (sent.failed || received.failed)
+		return "a verb returned what its contract excludes";
+	if (sent.items == 0)
+		return "nothing was sent";
+	if (receivers > 0 && received.items != sent.items)
+		return "not as many items arrived as were sent";
+	if (receivers > 0 && received.sum != sent.sum)
+		return "other items arrived than were sent";
+	return NULL;
+}
+
+const char *
+bench_measure(const struct bench_queue *queue, const struct bench_workload *workload,
+	      struct bench_result *result)
+{
+	/* In memory before a round trip is timed: a page fault costs as much as one. */
+	static uint64_t ns[1 << 18];
+	const unsigned int count = workload->producers + workload->consumers;
+	struct bench_worker workers[count];
+	struct crew crew = {
+		.ops = queue,
+		.queue = queue->create(workload->capacity),
+		.back = queue->create(workload->capacity),
+		.sending = workload->producers,
+		.times = {.ns = ns, .max = sizeof(ns) / sizeof(ns[0])},
+	};
+	const char *error = "the queue cannot be made";
+
+	*result = (struct bench_result){0};
+	if (crew.queue && crew.back) {
+		memset(ns, 0xff, sizeof(ns));
+		alarm(60);
+		pthread_barrier_init(&crew.gate, NULL, count + 1);
+		for (unsigned int i = 0; i < count; i++) {
+			workers[i] = (struct bench_worker){
+				.crew = &crew,
+				.body = i < workload->producers ? workload->produce
+								: workload->consume,
+				.index = i,
+				.first = (uint64_t)i << 40,
+			};
+			start(&workers[i]);
+		}
+		pthread_barrier_wait(&crew.gate);
+		sleep_ns(workload->milliseconds * 1000000L);
+		atomic_store(&crew.stop, true);
+		for (unsigned int i = 0; i < count; i++)
+			pthread_join(workers[i].thread, NULL);
+		alarm(0);
+		pthread_barrier_destroy(&crew.gate);
+		error = summarise(workers, workload->producers, workload->consumers, result);
+		summarise_times(&crew.times, result);
+	}
+	if (crew.back)
+		queue->destroy(crew.back);
+	if (crew.queue)
+		queue->destroy(crew.queue);
+	return error;
+}

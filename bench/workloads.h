@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * workloads.h - what is done with a queue, and one measurement of it.
+ *
+ * In words:
+ *   transfer   producers put numbers as fast as they can, consumers get them until the queue is
+ *              closed and drained
+ *   roundtrip  two threads, two queues of capacity 1: a number goes there and back, one at a time
+ *   trypair    one thread, try_put and then try_get, over and over
+ *   paced      as transfer, but a producer sleeps 300 us before each item, as if fetching it, and a
+ *              consumer 100 us after each, as if processing it: most of the time is idle
+ *
+ * A measurement runs a workload once: it makes the queue, starts all threads, releases them through
+ * a barrier, tells those that send to stop when the workload's time is over, and lets those that
+ * receive drain the queue. It lasts from the moment the first thread was released until the last
+ * one, a consumer, found the queue closed and drained; the thread that stops sending last closes
+ * it, so that no wake-up of anybody else stands in between.
+ *
+ * The threads start spread over the processors, round robin, and are free to move from then on.
+ * Left where they were created, two threads that take turns may share a core for the whole
+ * measurement while the other idles: each is awake too often to be moved. A row then shows where
+ * its threads happened to begin (spsc 1:1: 7 or 90 million items a second) more than what the queue
+ * does.
+ *
+ * Senders stop by time and not after a number of items, so that a queue that is a thousand times
+ * slower than another takes as long as that one, and so that no thread runs alone at the end
+ * because it was slow.
+ *
+ * Every measurement is verified: as many items must arrive as were sent, with the same sum (they
+ * are all different), a round trip must bring back its number, and no verb may fail.
+ */
+#ifndef BENCH_WORKLOADS_H
+#define BENCH_WORKLOADS_H
+
+#include "queue.h"
+
+struct bench_worker;
+
+struct bench_workload {
+	const char *kind;
+	unsigned int producers; /* threads that run the first of the two bodies */
+	unsigned int consumers; /* and the second */
+	size_t capacity;
+	unsigned int milliseconds; /* until the senders are told to stop */
+	bool has_arguments;        /* there are several of this kind, told apart by the numbers */
+	bool quick;                /* in the short run too */
+	void (*produce)(struct bench_worker *worker);
+	void (*consume)(struct bench_worker *worker);
+};
+
+extern const struct bench_workload bench_workloads[];
+extern const size_t bench_workload_count;
+
+struct bench_result {
+	uint64_t items; /* received; round trips; pairs */
+	double seconds;
+	double cpu_seconds; /* user and system, of the threads that took part */
+	uint64_t switches;  /* of these threads, voluntary or not */
+	double p50_ns;      /* of round trips; 0 where there are none */
+	double p99_ns;
+	double p999_ns;
+};
+
+/* Whether the queue allows the threads that the workload has. */
+bool bench_admits(const struct bench_queue *queue, const struct bench_workload *workload);
+
+/*
+ * Measure once. Returns NULL, or what went wrong as a constant text, *result being void then. A
+ * measurement that has not ended after a minute ends the program by SIGALRM: a queue has lost a
+ * wake-up. Not reentrant.
+ */
+const char *bench_measure(const struct bench_queue *queue, const struct bench_workload *workload,
+			  struct bench_result *result);
+
+#endif
