@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* ck_engine.c - tests of sluice/ck_engine.h: the gate, exact capacity, counters that wrap. */
+#include <sluice.h>
+
+#include "threads.h"
+
+SLUICE_DEFINE_CK_MPMC(gated, uint64_t)
+SLUICE_DEFINE_CK_SPMC(alone, uint64_t)
+
+TEST(ck_engine, items_that_ck_ring_cannot_address_are_refused)
+{
+	struct sluice_priv_ck_engine engine;
+
+	/* 2^30 items of 8 bytes: ck_ring computes their offsets in 32 bits. */
+	cr_assert_eq(sluice_priv_ck_init(&engine, SLUICE_CAPACITY_MAX, 8), ENOMEM);
+	cr_assert_eq(sluice_priv_ck_init(&engine, 1, (size_t)1 << 31), ENOMEM);
+}
+
+TEST(ck_engine, drained_is_not_answered_while_a_put_is_inside_the_gate)
+{
+	struct alone q;
+	uint64_t item;
+
+	cr_assert_eq(alone_init(&q, 4, NULL), 0);
+	q.priv.engine.ck.gate = 1; /* a put has passed its look at `closed`... */
+	alone_close(&q);
+	cr_assert_eq(alone_try_get(&q, &item), EAGAIN);
+	item = 5;
+	cr_assert(_ck_ring_enqueue_sp(&q.priv.engine.ck.ring, q.priv.engine.ck.buffer, &item,
+				      sizeof(item), NULL)); /* ...and publishes */
+	q.priv.engine.ck.gate = 0;
+	cr_assert_eq(alone_try_get(&q, &item), 0);
+	cr_assert_eq(item, 5);
+	cr_assert_eq(alone_try_get(&q, &item), EPIPE);
+	alone_destroy(&q);
+}
+
+static void *
+get_until_drained(void *opaque)
+{
+	uint64_t item;
+
+	while (gated_get(opaque, &item) == 0)
+		;
+	return NULL;
+}
+
+TEST(ck_engine, a_put_that_leaves_a_closed_queue_wakes_the_gets_that_wait_for_it)
+{
+	struct worker workers[4];
+	struct gated q;
+
+	cr_assert_eq(gated_init(&q, 4, NULL), 0);
+	q.priv.engine.ck.gate = 1; /* somebody is inside */
+	for (int i = 0; i < 4; i++)
+		worker_start(&workers[i], get_until_drained, &q);
+	for (int i = 0; i < 4; i++)
+		wait_until_asleep(&workers[i]);
+	gated_close(&q); /* wakes them; they find the gate held and sleep again */
+	for (int i = 0; i < 4; i++)
+		wait_until_asleep(&workers[i]);
+	/* What a put does behind its engine call. */
+	sluice_priv_ck_leave(&q.priv.engine.ck, false);
+	sluice_priv_event_wake_all(&q.priv.not_empty);
+	for (int i = 0; i < 4; i++)
+		worker_join(&workers[i]);
+	gated_destroy(&q);
+}
+
+static void *
+put_one(void *opaque)
+{
+	return gated_put(opaque, 1) == 0 ? NULL : opaque;
+}
+
+TEST(ck_engine, producers_sleep_at_the_gate_and_are_let_in_one_by_one)
+{
+	struct worker workers[4];
+	struct gated q;
+
+	cr_assert_eq(gated_init(&q, 8, NULL), 0);
+	q.priv.engine.ck.gate = 1;
+	for (int i = 0; i < 4; i++)
+		worker_start(&workers[i], put_one, &q);
+	for (int i = 0; i < 4; i++)
+		wait_until_asleep(&workers[i]);
+	cr_assert_eq(gated_size(&q), 0);
+	sluice_priv_ck_leave(&q.priv.engine.ck, false);
+	for (int i = 0; i < 4; i++)
+		worker_join(&workers[i]);
+	cr_assert_eq(gated_size(&q), 4);
+	gated_destroy(&q);
+}
+
+TEST(ck_engine, a_turn_that_does_not_come_before_the_deadline_is_a_time_out)
+{
+	struct gated q;
+	struct timespec soon = sluice_deadline(1000000);
+
+	cr_assert_eq(gated_init(&q, 8, NULL), 0);
+	q.priv.engine.ck.gate = 1; /* and its holder is suspended */
+	cr_assert_eq(gated_put_until(&q, 1, &soon), ETIMEDOUT);
+	cr_assert_eq(q.priv.engine.ck.gate_free.word, 0);
+	q.priv.engine.ck.gate = 0;
+	cr_assert_eq(gated_put_until(&q, 1, &soon), 0); /* room beats an expired deadline */
+	gated_destroy(&q);
+}
+
+/* ck_ring counts in 32 bits, Sluice in 64: started just below the wrap, as after 2^32 items. */
+TEST(ck_engine, counts_stay_true_when_the_counters_of_ck_ring_wrap)
+{
+	struct alone q;
+	uint64_t item;
+
+	cr_assert_eq(alone_init(&q, 5, NULL), 0);
+	q.priv.engine.ck.puts = UINT32_MAX - 7;
+	q.priv.engine.ck.ring.p_tail = UINT32_MAX - 7;
+	q.priv.engine.ck.ring.c_head = UINT32_MAX - 7;
+	q.priv.done = UINT32_MAX - 7;
+	for (uint64_t i = 0; i < 40; i++) {
+		for (uint64_t k = 0; k < 5; k++)
+			cr_assert_eq(alone_try_put(&q, i + k), 0);
+		cr_assert_eq(alone_try_put(&q, 0), EAGAIN);
+		cr_assert_eq(alone_size(&q), 5);
+		for (uint64_t k = 0; k < 5; k++) {
+			cr_assert_eq(alone_task_done(&q), EINVAL);
+			cr_assert_eq(alone_try_get(&q, &item), 0);
+			cr_assert_eq(item, i + k);
+			cr_assert_eq(alone_task_done(&q), 0);
+		}
+		cr_assert_eq(alone_join(&q), 0);
+	}
+	alone_destroy(&q);
+}

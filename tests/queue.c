@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * queue.c - tests of sluice/queue.h beside the specification: memory that runs out, and layout.
+ */
+#include <stdlib.h>
+
+static int allocations;        /* calls so far */
+static int failing_allocation; /* this one returns NULL; 0: none */
+static int blocks;             /* allocated and not freed */
+
+static void *
+counting_calloc(size_t count, size_t bytes)
+{
+	void *memory = NULL;
+
+	if (++allocations != failing_allocation)
+		memory = calloc(count, bytes);
+	blocks += memory != NULL;
+	return memory;
+}
+
+static void
+counting_free(void *memory)
+{
+	blocks -= memory != NULL;
+	free(memory);
+}
+
+/* The headers allocate through these. */
+#define calloc counting_calloc
+#define free   counting_free
+#include <sluice.h>
+#undef calloc
+#undef free
+
+#include "test.h"
+
+struct parcel {
+	char bytes[24];
+};
+
+SLUICE_DEFINE(narrow, uint64_t)
+SLUICE_DEFINE(wide, struct parcel)
+SLUICE_DEFINE_CK_MPMC(gated, struct parcel)
+
+#define RUNS_OUT_OF_MEMORY(NAME, ALLOCATIONS)                                                      \
+	do {                                                                                       \
+		struct NAME q;                                                                     \
+                                                                                                   \
+		for (int n = 1; n <= (ALLOCATIONS); n++) {                                         \
+			allocations = 0;                                                           \
+			failing_allocation = n;                                                    \
+			cr_assert_eq(NAME##_init(&q, 64, NULL), ENOMEM);                           \
+			cr_assert_eq(blocks, 0);                                                   \
+		}                                                                                  \
+		allocations = 0;                                                                   \
+		failing_allocation = 0;                                                            \
+		cr_assert_eq(NAME##_init(&q, 64, NULL), 0);                                        \
+		cr_assert_eq(allocations, ALLOCATIONS);                                            \
+		NAME##_destroy(&q);                                                                \
+		cr_assert_eq(blocks, 0);                                                           \
+	} while (0)
+
+TEST(queue, an_init_that_runs_out_of_memory_says_so_and_keeps_nothing)
+{
+	RUNS_OUT_OF_MEMORY(narrow, 1);
+	RUNS_OUT_OF_MEMORY(wide, 3); /* items, slots, free slots */
+	RUNS_OUT_OF_MEMORY(gated, 1);
+}
+
+TEST(queue, bad_arguments_allocate_nothing)
+{
+	const struct sluice_options bad = {SLUICE_OPTION_MAX + 1, 0, 0};
+	struct narrow q;
+
+	allocations = 0;
+	cr_assert_eq(narrow_init(&q, 0, NULL), EINVAL);
+	cr_assert_eq(narrow_init(&q, SLUICE_CAPACITY_MAX + 1, NULL), EINVAL);
+	cr_assert_eq(narrow_init(&q, 1, &bad), EINVAL);
+	cr_assert_eq(allocations, 0);
+}
+
+/* The counters that different threads write must not share a cache line. */
+TEST(queue, what_different_sides_write_lies_in_different_lines)
+{
+	const size_t apart[] = {
+		offsetof(struct sluice_priv_queue, closed),
+		offsetof(struct sluice_priv_queue, not_empty.word),
+		offsetof(struct sluice_priv_queue, not_full.word),
+		offsetof(struct sluice_priv_queue, all_done.word),
+		offsetof(struct sluice_priv_queue, engine.cell.items.geometry),
+		offsetof(struct sluice_priv_queue, engine.cell.items.tail),
+		offsetof(struct sluice_priv_queue, engine.cell.items.head),
+		offsetof(struct sluice_priv_queue, engine.cell.free_slots.geometry),
+		offsetof(struct sluice_priv_queue, engine.cell.free_slots.tail),
+		offsetof(struct sluice_priv_queue, engine.cell.free_slots.head),
+		offsetof(struct sluice_priv_queue, engine.cell.slots),
+	};
+
+	for (size_t i = 1; i < sizeof(apart) / sizeof(apart[0]); i++)
+		cr_assert_geq(apart[i] - apart[i - 1], SLUICE_PRIV_LINE);
+}
