@@ -42,11 +42,15 @@
  *
  * Guarantees. try_put, try_get, and every attempt inside the calls that wait:
  *
- *   flavour            put         get         a thread suspended anywhere inside stops
- *   MPMC, MPSC         lock-free   lock-free   nobody
- *   SPMC, SPSC         wait-free   lock-free   nobody
- *   CK_SPMC, CK_SPSC   wait-free   lock-free   nobody
- *   CK_MPMC            blocking    lock-free   in put, at the gate: other producers; never consumers
+ *   flavour            put          get         a thread suspended anywhere inside stops
+ *   MPMC, MPSC         lock-free    lock-free   nobody
+ *   SPMC, SPSC         wait-free*   lock-free   nobody
+ *   CK_SPMC, CK_SPSC   wait-free*   lock-free   nobody**
+ *   CK_MPMC            blocking     lock-free   in put, at the gate: other producers; no consumer**
+ *
+ *   *  Waking a sleeper is lock-free. So is a wide item's way through a slot (sizeof(T) > 8, SPMC, SPSC).
+ *   ** But while a put that began before close stays inside, a closed queue is not drained: gets find
+ *      what there is, then wait (try_get: EAGAIN) instead of answering EPIPE; so does close_discard.
  *
  *   Order is FIFO. MPMC is linearizable: EAGAIN from try_get means that at some moment of the call the
  *   queue was empty, from try_put that it was full.
@@ -58,14 +62,14 @@
  *   Sleeping. A thread that waits looks for a few microseconds and then sleeps on a futex; asleep it
  *   costs nothing. Waking sleepers costs a put or get that finds none one load. One residue: a thread
  *   suspended between its operation and its wake-up call delays the one waiter that it would have
- *   woken; all others go on.
+ *   woken (a call that moves a batch: as many as it moved, at most 64); all others go on.
  *
  *   With wide items (sizeof(T) > 8) in the cell ring a put may report "full" early while 64 other
- *   threads are in the middle of copying items in or out. In a CK_ queue try_get may report EAGAIN
- *   rather than EPIPE for as long as a put that began before close is still under way.
+ *   threads are in the middle of copying items in or out.
  *
  *   Signal handlers interrupt no wait. No call is a cancellation point, none is async-signal-safe, and
- *   errno is left alone. A forked child must not use a queue that other threads were using.
+ *   errno is left alone, but by an init that fails. A forked child must not use a queue that other
+ *   threads were using.
  *
  * Reading order: this file, then include/sluice/platform.h, futex.h, park.h, cell_ring.h, ck_engine.h,
  * queue.h. Names with `priv` in them are not for use.
@@ -126,12 +130,14 @@ sluice_deadline(uint64_t nanoseconds)
  *
  * int NAME_try_put(struct NAME *q, T item)
  *	Appends the item if there is room; never sleeps. Returns 0, EAGAIN (full) or EPIPE. In CK_MPMC it
- *	waits for its turn at the gate, looking and yielding; never for room.
+ *	waits for its turn at the gate, looking and yielding; never for room. (So a thread of a real-time
+ *	priority must not share a processor with producers of a lower one there.)
  *
  * int NAME_put_until(struct NAME *q, T item, const struct timespec *deadline)
  *	As put, but waits until the deadline at most. Returns 0, ETIMEDOUT, EPIPE, or EINVAL (deadline is
  *	NULL, or tv_nsec is not within 0..999999999; nothing was tried). A deadline in the past means one
- *	attempt: room beats an expired deadline.
+ *	attempt: room beats an expired deadline. In CK_MPMC also ETIMEDOUT when its turn at the gate did
+ *	not come, which after the deadline it looks for 64 times.
  *
  * int NAME_get(struct NAME *q, T *item)
  *	Takes the oldest item; waits while empty. Returns 0 or EPIPE (drained). *item is written only on
@@ -159,7 +165,7 @@ sluice_deadline(uint64_t nanoseconds)
  *
  * void NAME_close(struct NAME *q)
  *	No put that begins after this is accepted; every waiter is woken; gets drain what was accepted.
- *	Again: no effect. Wait-free, but for the system calls that wake.
+ *	Again: no effect. Never waits; lock-free.
  *
  * size_t NAME_close_discard(struct NAME *q)
  *	Closes, then takes what is queued itself and counts it as done. Returns how many it dropped. (In a
@@ -189,130 +195,147 @@ sluice_deadline(uint64_t nanoseconds)
 		struct sluice_priv_queue priv;                                                     \
 	};                                                                                         \
                                                                                                    \
-	SLUICE_PRIV_STATIC_ASSERT(SLUICE_PRIV_ITEM_IS_BYTES(T),                                    \
+	/* T may have any name; the parameters' end in _ for that reason. */                       \
+	typedef T NAME##_priv_item;                                                                \
+                                                                                                   \
+	SLUICE_PRIV_STATIC_ASSERT(SLUICE_PRIV_ITEM_IS_BYTES(NAME##_priv_item),                     \
 				  "Sluice moves items as bytes: T must be trivially copyable");    \
                                                                                                    \
-	SLUICE_PRIV_API int NAME##_init(struct NAME *q, size_t capacity,                           \
-					const struct sluice_options *options)                      \
+	SLUICE_PRIV_API int NAME##_init(struct NAME *q_, size_t capacity_,                         \
+					const struct sluice_options *options_)                     \
 	{                                                                                          \
-		return sluice_priv_init(&q->priv, FLAVOUR, sizeof(T), capacity, options);          \
+		return sluice_priv_init(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item), capacity_,   \
+					options_);                                                 \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API void NAME##_destroy(struct NAME *q)                                        \
+	SLUICE_PRIV_API void NAME##_destroy(struct NAME *q_)                                       \
 	{                                                                                          \
-		sluice_priv_destroy(&q->priv, FLAVOUR, sizeof(T));                                 \
+		sluice_priv_destroy(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item));                 \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API int NAME##_put(struct NAME *q, T item)                                     \
+	SLUICE_PRIV_API int NAME##_put(struct NAME *q_, NAME##_priv_item item_)                    \
 	{                                                                                          \
-		return sluice_priv_put(&q->priv, FLAVOUR, sizeof(T), &item, NULL);                 \
+		return sluice_priv_put(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item), &item_,       \
+				       NULL);                                                      \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API int NAME##_try_put(struct NAME *q, T item)                                 \
+	SLUICE_PRIV_API int NAME##_try_put(struct NAME *q_, NAME##_priv_item item_)                \
 	{                                                                                          \
-		return sluice_priv_try_put(&q->priv, FLAVOUR, sizeof(T), &item);                   \
+		return sluice_priv_try_put(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item), &item_);  \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API int NAME##_put_until(struct NAME *q, T item,                               \
-					     const struct timespec *deadline)                      \
+	SLUICE_PRIV_API int NAME##_put_until(struct NAME *q_, NAME##_priv_item item_,              \
+					     const struct timespec *deadline_)                     \
 	{                                                                                          \
-		if (!sluice_priv_deadline_valid(deadline))                                         \
+		if (!sluice_priv_deadline_valid(deadline_))                                        \
 			return EINVAL;                                                             \
-		return sluice_priv_put(&q->priv, FLAVOUR, sizeof(T), &item, deadline);             \
+		return sluice_priv_put(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item), &item_,       \
+				       deadline_);                                                 \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API int NAME##_get(struct NAME *q, T *item)                                    \
+	SLUICE_PRIV_API int NAME##_get(struct NAME *q_, NAME##_priv_item *item_)                   \
 	{                                                                                          \
-		unsigned char scratch[sizeof(T)];                                                  \
+		unsigned char scratch_[2 * sizeof(NAME##_priv_item)];                              \
                                                                                                    \
-		return sluice_priv_get(&q->priv, FLAVOUR, sizeof(T), item, scratch, NULL);         \
+		return sluice_priv_get(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item), item_,        \
+				       scratch_, NULL);                                            \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API int NAME##_try_get(struct NAME *q, T *item)                                \
+	SLUICE_PRIV_API int NAME##_try_get(struct NAME *q_, NAME##_priv_item *item_)               \
 	{                                                                                          \
-		unsigned char scratch[sizeof(T)];                                                  \
+		unsigned char scratch_[sizeof(NAME##_priv_item)];                                  \
                                                                                                    \
-		return sluice_priv_try_get(&q->priv, FLAVOUR, sizeof(T), item, scratch);           \
+		return sluice_priv_try_get(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item), item_,    \
+					   scratch_);                                              \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API int NAME##_get_until(struct NAME *q, T *item,                              \
-					     const struct timespec *deadline)                      \
+	SLUICE_PRIV_API int NAME##_get_until(struct NAME *q_, NAME##_priv_item *item_,             \
+					     const struct timespec *deadline_)                     \
 	{                                                                                          \
-		unsigned char scratch[sizeof(T)];                                                  \
+		unsigned char scratch_[2 * sizeof(NAME##_priv_item)];                              \
                                                                                                    \
-		if (!sluice_priv_deadline_valid(deadline))                                         \
+		if (!sluice_priv_deadline_valid(deadline_))                                        \
 			return EINVAL;                                                             \
-		return sluice_priv_get(&q->priv, FLAVOUR, sizeof(T), item, scratch, deadline);     \
+		return sluice_priv_get(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item), item_,        \
+				       scratch_, deadline_);                                       \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API size_t NAME##_put_many(struct NAME *q, T const *items, size_t n)           \
+	SLUICE_PRIV_API size_t NAME##_put_many(struct NAME *q_, NAME##_priv_item const *items_,    \
+					       size_t n_)                                          \
 	{                                                                                          \
-		return sluice_priv_put_many(&q->priv, FLAVOUR, sizeof(T), items, n);               \
+		return sluice_priv_put_many(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item), items_,  \
+					    n_);                                                   \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API size_t NAME##_try_put_many(struct NAME *q, T const *items, size_t n)       \
+	SLUICE_PRIV_API size_t NAME##_try_put_many(struct NAME *q_,                                \
+						   NAME##_priv_item const *items_, size_t n_)      \
 	{                                                                                          \
-		return sluice_priv_try_put_many(&q->priv, FLAVOUR, sizeof(T), items, n);           \
+		return sluice_priv_try_put_many(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item),      \
+						items_, n_);                                       \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API size_t NAME##_get_many(struct NAME *q, T *items, size_t max)               \
+	SLUICE_PRIV_API size_t NAME##_get_many(struct NAME *q_, NAME##_priv_item *items_,          \
+					       size_t max_)                                        \
 	{                                                                                          \
-		unsigned char scratch[sizeof(T)];                                                  \
+		unsigned char scratch_[sizeof(NAME##_priv_item)];                                  \
                                                                                                    \
-		return sluice_priv_get_many(&q->priv, FLAVOUR, sizeof(T), items, max, scratch);    \
+		return sluice_priv_get_many(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item), items_,  \
+					    max_, scratch_);                                       \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API size_t NAME##_try_get_many(struct NAME *q, T *items, size_t max)           \
+	SLUICE_PRIV_API size_t NAME##_try_get_many(struct NAME *q_, NAME##_priv_item *items_,      \
+						   size_t max_)                                    \
 	{                                                                                          \
-		unsigned char scratch[sizeof(T)];                                                  \
+		unsigned char scratch_[sizeof(NAME##_priv_item)];                                  \
                                                                                                    \
-		return sluice_priv_try_get_many(&q->priv, FLAVOUR, sizeof(T), items, max,          \
-						scratch);                                          \
+		return sluice_priv_try_get_many(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item),      \
+						items_, max_, scratch_);                           \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API void NAME##_close(struct NAME *q)                                          \
+	SLUICE_PRIV_API void NAME##_close(struct NAME *q_)                                         \
 	{                                                                                          \
-		sluice_priv_close(&q->priv);                                                       \
+		sluice_priv_close(&q_->priv, FLAVOUR);                                             \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API size_t NAME##_close_discard(struct NAME *q)                                \
+	SLUICE_PRIV_API size_t NAME##_close_discard(struct NAME *q_)                               \
 	{                                                                                          \
-		unsigned char item[sizeof(T)];                                                     \
-		unsigned char scratch[sizeof(T)];                                                  \
+		unsigned char item_[sizeof(NAME##_priv_item)];                                     \
+		unsigned char scratch_[2 * sizeof(NAME##_priv_item)];                              \
                                                                                                    \
-		return sluice_priv_close_discard(&q->priv, FLAVOUR, sizeof(T), item, scratch);     \
+		return sluice_priv_close_discard(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item),     \
+						 item_, scratch_);                                 \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API bool NAME##_is_closed(const struct NAME *q)                                \
+	SLUICE_PRIV_API bool NAME##_is_closed(const struct NAME *q_)                               \
 	{                                                                                          \
-		return sluice_priv_is_closed(&q->priv);                                            \
+		return sluice_priv_is_closed(&q_->priv);                                           \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API size_t NAME##_size(const struct NAME *q)                                   \
+	SLUICE_PRIV_API size_t NAME##_size(const struct NAME *q_)                                  \
 	{                                                                                          \
-		return sluice_priv_size(&q->priv, FLAVOUR);                                        \
+		return sluice_priv_size(&q_->priv, FLAVOUR);                                       \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API size_t NAME##_capacity(const struct NAME *q)                               \
+	SLUICE_PRIV_API size_t NAME##_capacity(const struct NAME *q_)                              \
 	{                                                                                          \
-		return q->priv.capacity;                                                           \
+		return q_->priv.capacity;                                                          \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API int NAME##_task_done(struct NAME *q)                                       \
+	SLUICE_PRIV_API int NAME##_task_done(struct NAME *q_)                                      \
 	{                                                                                          \
-		return sluice_priv_task_done(&q->priv, FLAVOUR);                                   \
+		return sluice_priv_task_done(&q_->priv, FLAVOUR);                                  \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API int NAME##_join(struct NAME *q)                                            \
+	SLUICE_PRIV_API int NAME##_join(struct NAME *q_)                                           \
 	{                                                                                          \
-		return sluice_priv_join(&q->priv, FLAVOUR, NULL);                                  \
+		return sluice_priv_join(&q_->priv, FLAVOUR, NULL);                                 \
 	}                                                                                          \
                                                                                                    \
-	SLUICE_PRIV_API int NAME##_join_until(struct NAME *q, const struct timespec *deadline)     \
+	SLUICE_PRIV_API int NAME##_join_until(struct NAME *q_, const struct timespec *deadline_)   \
 	{                                                                                          \
-		if (!sluice_priv_deadline_valid(deadline))                                         \
+		if (!sluice_priv_deadline_valid(deadline_))                                        \
 			return EINVAL;                                                             \
-		return sluice_priv_join(&q->priv, FLAVOUR, deadline);                              \
+		return sluice_priv_join(&q_->priv, FLAVOUR, deadline_);                            \
 	}
 
 #endif /* SLUICE_H */

@@ -132,3 +132,85 @@ TEST(ck_engine, counts_stay_true_when_the_counters_of_ck_ring_wrap)
 	}
 	alone_destroy(&q);
 }
+
+static void *
+put_two_until(void *opaque)
+{
+	struct timespec soon = sluice_deadline(50000000);
+
+	(void)gated_put_until(opaque, 2, &soon);
+	return NULL;
+}
+
+/*
+ * A producer is woken for room, but somebody is inside the gate; it gives up at its deadline. The wake
+ * that it took must reach the other producer. (If the deadline passes earlier, it took none.)
+ */
+TEST(ck_engine, a_put_that_gives_up_at_the_gate_passes_its_wake_on)
+{
+	struct worker timed;
+	struct worker patient;
+	struct gated q;
+	uint64_t item;
+
+	cr_assert_eq(gated_init(&q, 1, NULL), 0);
+	cr_assert_eq(gated_put(&q, 0), 0);
+	worker_start(&timed, put_two_until, &q); /* sleeps first, so it is woken first */
+	wait_until_asleep(&timed);
+	worker_start(&patient, put_one, &q);
+	wait_until_asleep(&patient);
+	q.priv.engine.ck.gate = 1;
+	cr_assert_eq(gated_get(&q, &item), 0);
+	worker_join(&timed);
+	sluice_priv_ck_leave(&q.priv.engine.ck, false);
+	worker_join(&patient); /* hangs if the wake was carried away */
+	cr_assert_eq(gated_size(&q), 1);
+	gated_destroy(&q);
+}
+
+TEST(ck_engine, a_put_whose_deadline_has_passed_does_not_wait_for_ever_at_the_gate)
+{
+	const struct timespec past = {0, 0};
+	struct gated q;
+
+	cr_assert_eq(gated_init(&q, 4, NULL), 0);
+	q.priv.engine.ck.gate = 1;
+	cr_assert_eq(gated_put_until(&q, 1, &past), ETIMEDOUT);
+	gated_destroy(&q);
+}
+
+TEST(ck_engine, close_reaches_the_producers_that_sleep_at_the_gate)
+{
+	struct worker workers[4];
+	struct gated q;
+	void *refused;
+
+	cr_assert_eq(gated_init(&q, 8, NULL), 0);
+	q.priv.engine.ck.gate = 1; /* its holder is suspended for good */
+	for (int i = 0; i < 4; i++)
+		worker_start(&workers[i], put_one, &q);
+	for (int i = 0; i < 4; i++)
+		wait_until_asleep(&workers[i]);
+	gated_close(&q);
+	for (int i = 0; i < 4; i++) {
+		cr_assert_eq(pthread_join(workers[i].thread, &refused), 0);
+		cr_assert_eq(refused, &q);
+	}
+	gated_destroy(&q);
+}
+
+/* Gets may pass the producers' counter between the two reads that decide about "full". */
+TEST(ck_engine, a_consumer_counter_ahead_of_the_producers_that_was_read_is_not_full)
+{
+	struct sluice_priv_ck_engine engine;
+
+	cr_assert_eq(sluice_priv_ck_init(&engine, 4, sizeof(uint64_t)), 0);
+	engine.ring.p_tail = 10;
+	for (unsigned int ahead = 0; ahead < 5; ahead++) {
+		engine.ring.c_head = 10 + ahead;
+		cr_assert_not(sluice_priv_ck_full(&engine));
+	}
+	engine.ring.c_head = 6;
+	cr_assert(sluice_priv_ck_full(&engine));
+	sluice_priv_ck_destroy(&engine);
+}

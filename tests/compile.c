@@ -22,8 +22,7 @@ struct wide {
 /* item is put nine times, three at a time. Returns how many expectations failed. */
 #define DEFINE_CHECK(NAME, T)                                                                      \
 	/* As users write it: whether item has a value is known by the result alone. */            \
-	int NAME##_move(struct NAME *q, T *to);                                                    \
-	int NAME##_move(struct NAME *q, T *to)                                                     \
+	static int NAME##_move(struct NAME *q, T *to)                                              \
 	{                                                                                          \
 		T item;                                                                            \
 		const int result = NAME##_get(q, &item);                                           \

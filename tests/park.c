@@ -137,6 +137,26 @@ TEST(park, a_deadline_that_has_passed_before_allows_no_waiting)
 	cr_assert_eq(event.word, 0);
 }
 
+TEST(park, the_deadline_is_looked_at_before_every_look)
+{
+	static const struct sluice_options options = {3, 1, 3};
+	struct timespec deadline = sluice_priv_now();
+	struct sluice_priv_event event;
+	struct sluice_priv_wait wait;
+
+	sluice_priv_event_init(&event);
+	for (int looks = 0; looks < 3 + 3; looks++) {
+		deadline.tv_sec += 1000;
+		wait = sluice_priv_wait_begin(&event, &options, &deadline);
+		for (int i = 0; i < looks; i++)
+			cr_assert(sluice_priv_wait_step(&wait));
+		deadline.tv_sec -= 1000; /* now it has passed */
+		cr_assert_not(sluice_priv_wait_step(&wait));
+		sluice_priv_wait_end(&wait);
+		cr_assert_eq(event.word, 0);
+	}
+}
+
 TEST(park, it_looks_as_often_as_the_options_say_and_then_announces_itself)
 {
 	static const struct sluice_options options = {3, 2, 4};

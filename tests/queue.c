@@ -80,6 +80,46 @@ TEST(queue, bad_arguments_allocate_nothing)
 	cr_assert_eq(allocations, 0);
 }
 
+/* T may be called like anything inside the macros. */
+typedef uint32_t item;
+typedef struct parcel items;
+typedef uint16_t q;
+
+SLUICE_DEFINE(called_item, item)
+SLUICE_DEFINE(called_items, items)
+SLUICE_DEFINE(called_q, q)
+
+#define MOVES_WHOLE_ITEMS(NAME, TYPE)                                                              \
+	do {                                                                                       \
+		struct {                                                                           \
+			TYPE in[2];                                                                \
+			TYPE out[4];                                                               \
+			TYPE guard;                                                                \
+		} at;                                                                              \
+		struct NAME queue;                                                                 \
+                                                                                                   \
+		memset(&at, 0x5a, sizeof(at));                                                     \
+		memset(at.out, 0, sizeof(at.out));                                                 \
+		cr_assert_eq(NAME##_init(&queue, 4, NULL), 0);                                     \
+		cr_assert_eq(NAME##_put(&queue, at.in[0]), 0);                                     \
+		cr_assert_eq(NAME##_put(&queue, at.in[1]), 0);                                     \
+		cr_assert_eq(NAME##_put_many(&queue, at.in, 2), 2);                                \
+		cr_assert_eq(NAME##_get(&queue, &at.out[0]), 0);                                   \
+		cr_assert_eq(NAME##_try_get(&queue, &at.out[1]), 0);                               \
+		cr_assert_eq(NAME##_get_many(&queue, &at.out[2], 3), 2);                           \
+		cr_assert_arr_eq(at.out, &at.in[0], sizeof(at.in));                                \
+		cr_assert_arr_eq(&at.out[2], &at.in[0], sizeof(at.in));                            \
+		cr_assert_arr_eq(&at.guard, &at.in[0], sizeof(at.guard));                          \
+		NAME##_destroy(&queue);                                                            \
+	} while (0)
+
+TEST(queue, item_types_may_have_any_name)
+{
+	MOVES_WHOLE_ITEMS(called_item, item);
+	MOVES_WHOLE_ITEMS(called_items, items);
+	MOVES_WHOLE_ITEMS(called_q, q);
+}
+
 /* The counters that different threads write must not share a cache line. */
 TEST(queue, what_different_sides_write_lies_in_different_lines)
 {

@@ -332,9 +332,11 @@ mutex_queue_join(struct mutex_queue *q, struct mutex_queue_patience patience)
 #define MUTEX_QUEUE_API static inline __attribute__((unused))
 
 #define MUTEX_QUEUE_DEFINE(NAME, T)                                                                \
+	typedef T NAME##_item_type; /* T may have any name, that of a parameter as well */         \
+                                                                                                   \
 	struct NAME {                                                                              \
 		struct mutex_queue queue;                                                          \
-		T *ring;                                                                           \
+		NAME##_item_type *ring;                                                            \
 	};                                                                                         \
                                                                                                    \
 	MUTEX_QUEUE_API int NAME##_init(struct NAME *q, size_t capacity,                           \
@@ -344,7 +346,7 @@ mutex_queue_join(struct mutex_queue *q, struct mutex_queue_patience patience)
                                                                                                    \
 		if (error)                                                                         \
 			return error;                                                              \
-		q->ring = (T *)calloc(capacity, sizeof(T));                                        \
+		q->ring = (NAME##_item_type *)calloc(capacity, sizeof(NAME##_item_type));          \
 		if (q->ring)                                                                       \
 			return 0;                                                                  \
 		mutex_queue_destroy(&q->queue);                                                    \
@@ -357,7 +359,7 @@ mutex_queue_join(struct mutex_queue *q, struct mutex_queue_patience patience)
 		free(q->ring);                                                                     \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API int NAME##_put_one(struct NAME *q, T item,                                 \
+	MUTEX_QUEUE_API int NAME##_put_one(struct NAME *q, NAME##_item_type item,                  \
 					   struct mutex_queue_patience patience)                   \
 	{                                                                                          \
 		int error = mutex_queue_lock_room(&q->queue, patience);                            \
@@ -369,7 +371,7 @@ mutex_queue_join(struct mutex_queue *q, struct mutex_queue_patience patience)
 		return 0;                                                                          \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API int NAME##_get_one(struct NAME *q, T *item,                                \
+	MUTEX_QUEUE_API int NAME##_get_one(struct NAME *q, NAME##_item_type *item,                 \
 					   struct mutex_queue_patience patience)                   \
 	{                                                                                          \
 		int error = mutex_queue_lock_item(&q->queue, patience);                            \
@@ -381,17 +383,17 @@ mutex_queue_join(struct mutex_queue *q, struct mutex_queue_patience patience)
 		return 0;                                                                          \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API int NAME##_put(struct NAME *q, T item)                                     \
+	MUTEX_QUEUE_API int NAME##_put(struct NAME *q, NAME##_item_type item)                      \
 	{                                                                                          \
 		return NAME##_put_one(q, item, mutex_queue_for_ever);                              \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API int NAME##_try_put(struct NAME *q, T item)                                 \
+	MUTEX_QUEUE_API int NAME##_try_put(struct NAME *q, NAME##_item_type item)                  \
 	{                                                                                          \
 		return NAME##_put_one(q, item, mutex_queue_at_once);                               \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API int NAME##_put_until(struct NAME *q, T item,                               \
+	MUTEX_QUEUE_API int NAME##_put_until(struct NAME *q, NAME##_item_type item,                \
 					     const struct timespec *deadline)                      \
 	{                                                                                          \
 		if (!mutex_queue_deadline_valid(deadline))                                         \
@@ -399,17 +401,17 @@ mutex_queue_join(struct mutex_queue *q, struct mutex_queue_patience patience)
 		return NAME##_put_one(q, item, mutex_queue_until(deadline));                       \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API int NAME##_get(struct NAME *q, T *item)                                    \
+	MUTEX_QUEUE_API int NAME##_get(struct NAME *q, NAME##_item_type *item)                     \
 	{                                                                                          \
 		return NAME##_get_one(q, item, mutex_queue_for_ever);                              \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API int NAME##_try_get(struct NAME *q, T *item)                                \
+	MUTEX_QUEUE_API int NAME##_try_get(struct NAME *q, NAME##_item_type *item)                 \
 	{                                                                                          \
 		return NAME##_get_one(q, item, mutex_queue_at_once);                               \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API int NAME##_get_until(struct NAME *q, T *item,                              \
+	MUTEX_QUEUE_API int NAME##_get_until(struct NAME *q, NAME##_item_type *item,               \
 					     const struct timespec *deadline)                      \
 	{                                                                                          \
 		if (!mutex_queue_deadline_valid(deadline))                                         \
@@ -417,28 +419,34 @@ mutex_queue_join(struct mutex_queue *q, struct mutex_queue_patience patience)
 		return NAME##_get_one(q, item, mutex_queue_until(deadline));                       \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API size_t NAME##_put_many(struct NAME *q, T const *items, size_t n)           \
+	MUTEX_QUEUE_API size_t NAME##_put_many(struct NAME *q, NAME##_item_type const *items,      \
+					       size_t n)                                           \
 	{                                                                                          \
-		return mutex_queue_put_many(&q->queue, (char *)q->ring, sizeof(T),                 \
+		return mutex_queue_put_many(&q->queue, (char *)q->ring, sizeof(NAME##_item_type),  \
 					    (const char *)items, n, mutex_queue_for_ever);         \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API size_t NAME##_try_put_many(struct NAME *q, T const *items, size_t n)       \
+	MUTEX_QUEUE_API size_t NAME##_try_put_many(struct NAME *q, NAME##_item_type const *items,  \
+						   size_t n)                                       \
 	{                                                                                          \
-		return mutex_queue_put_many(&q->queue, (char *)q->ring, sizeof(T),                 \
+		return mutex_queue_put_many(&q->queue, (char *)q->ring, sizeof(NAME##_item_type),  \
 					    (const char *)items, n, mutex_queue_at_once);          \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API size_t NAME##_get_many(struct NAME *q, T *items, size_t max)               \
+	MUTEX_QUEUE_API size_t NAME##_get_many(struct NAME *q, NAME##_item_type *items,            \
+					       size_t max)                                         \
 	{                                                                                          \
-		return mutex_queue_get_many(&q->queue, (const char *)q->ring, sizeof(T),           \
-					    (char *)items, max, mutex_queue_for_ever);             \
+		return mutex_queue_get_many(&q->queue, (const char *)q->ring,                      \
+					    sizeof(NAME##_item_type), (char *)items, max,          \
+					    mutex_queue_for_ever);                                 \
 	}                                                                                          \
                                                                                                    \
-	MUTEX_QUEUE_API size_t NAME##_try_get_many(struct NAME *q, T *items, size_t max)           \
+	MUTEX_QUEUE_API size_t NAME##_try_get_many(struct NAME *q, NAME##_item_type *items,        \
+						   size_t max)                                     \
 	{                                                                                          \
-		return mutex_queue_get_many(&q->queue, (const char *)q->ring, sizeof(T),           \
-					    (char *)items, max, mutex_queue_at_once);              \
+		return mutex_queue_get_many(&q->queue, (const char *)q->ring,                      \
+					    sizeof(NAME##_item_type), (char *)items, max,          \
+					    mutex_queue_at_once);                                  \
 	}                                                                                          \
                                                                                                    \
 	MUTEX_QUEUE_API void NAME##_close(struct NAME *q)                                          \

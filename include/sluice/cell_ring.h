@@ -43,8 +43,8 @@
  * costs the next thread a walk of less than a lap, and no correctness; whoever asks for a count walks
  * from the hint to the truth.
  *
- * Why the get swaps eight bytes and the put sixteen. A cell's value changes only together with a free
- * state that becomes full; states never come back; so a get whose swap of the state succeeds knows
+ * Why the get swaps eight bytes and the put sixteen. A cell's value changes only while the cell is free
+ * or as it becomes full; states never come back; so a get whose swap of the state succeeds knows
  * that the value it read after the state belongs to it. A put must change both at once, or its value
  * could land in a cell that another has filled. A lone producer has no such rival: it writes the
  * value of a free cell plainly and then swaps the state alone. It needs a swap, not a store, because
@@ -123,6 +123,22 @@ sluice_priv_spread(size_t count, size_t bytes_each)
 	return count <= SLUICE_PRIV_SPREAD_BYTES / bytes_each;
 }
 
+/* Zeroed, aligned to a line; NULL: no memory. *memory is what free() gets. */
+SLUICE_PRIV_INLINE unsigned char *
+sluice_priv_allocate(size_t count, size_t bytes_each, void **memory)
+{
+	unsigned char *base = NULL;
+
+	*memory = NULL;
+	if (bytes_each <= (SIZE_MAX - SLUICE_PRIV_LINE) / count)
+		*memory = calloc(1, count * bytes_each + SLUICE_PRIV_LINE);
+	if (*memory != NULL) {
+		base = (unsigned char *)*memory;
+		base += SLUICE_PRIV_LINE - (uintptr_t)base % SLUICE_PRIV_LINE;
+	}
+	return base;
+}
+
 SLUICE_PRIV_INLINE int
 sluice_priv_cells_init(struct sluice_priv_cells *ring, size_t capacity)
 {
@@ -136,12 +152,8 @@ sluice_priv_cells_init(struct sluice_priv_cells *ring, size_t capacity)
 	g->stride_log2 = sluice_priv_spread(capacity, 64) ? 6 : 4;
 	ring->tail = 0;
 	ring->head = 0;
-	ring->memory = calloc(1, (capacity << g->stride_log2) + SLUICE_PRIV_LINE);
-	if (ring->memory == NULL)
-		return ENOMEM;
-	g->base = (unsigned char *)ring->memory;
-	g->base += SLUICE_PRIV_LINE - (uintptr_t)g->base % SLUICE_PRIV_LINE;
-	return 0;
+	g->base = sluice_priv_allocate(capacity, (size_t)1 << g->stride_log2, &ring->memory);
+	return g->base != NULL ? 0 : ENOMEM;
 }
 
 SLUICE_PRIV_STATIC_ASSERT(sizeof(uint64_t[SLUICE_PRIV_CELL_WORDS]) == 16,
@@ -374,6 +386,7 @@ struct sluice_priv_cell_engine {
 	struct sluice_priv_cells free_slots; /* of wide items only, like all below */
 	unsigned char *slots;
 	size_t slot_bytes;
+	void *slots_memory; /* what free() gets */
 };
 
 #define SLUICE_PRIV_SPARE_SLOTS 64
@@ -398,7 +411,7 @@ sluice_priv_cell_destroy(struct sluice_priv_cell_engine *engine, size_t item_siz
 	sluice_priv_cells_destroy(&engine->items);
 	if (sluice_priv_cell_wide(item_size)) {
 		sluice_priv_cells_destroy(&engine->free_slots);
-		free(engine->slots);
+		free(engine->slots_memory);
 	}
 }
 
@@ -418,7 +431,7 @@ sluice_priv_cell_init(struct sluice_priv_cell_engine *engine, size_t capacity, s
 	engine->slot_bytes = sluice_priv_spread(slots, lines * SLUICE_PRIV_LINE)
 				     ? lines * SLUICE_PRIV_LINE
 				     : item_size;
-	engine->slots = (unsigned char *)calloc(slots, engine->slot_bytes);
+	engine->slots = sluice_priv_allocate(slots, engine->slot_bytes, &engine->slots_memory);
 	if (sluice_priv_cells_init(&engine->free_slots, slots) != 0 || engine->slots == NULL) {
 		sluice_priv_cell_destroy(engine, item_size);
 		return ENOMEM;

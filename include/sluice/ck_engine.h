@@ -23,9 +23,10 @@
  * (C2), finds the gate free (C3) and after that the ring empty (C4) answers EPIPE: a put that left
  * before C3 is seen at C4; one that enters after C3 has done its exchange behind the fence and sees
  * closed. While the gate is held the answer is EAGAIN, and queue.h wakes every consumer when a put
- * leaves a closed queue. So close itself never waits.
+ * leaves a closed queue. So close itself never waits. Producers that wait for their turn look at
+ * `closed` as well, and close wakes them.
  *
- * Progress. CK_SPMC, CK_SPSC: put wait-free, get lock-free. CK_MPMC: get lock-free, put blocking (a
+ * Progress, but for waking sleepers. CK_SPMC, CK_SPSC: put wait-free, get lock-free. CK_MPMC: get lock-free, put blocking (a
  * producer suspended inside the gate stops the other producers, never the consumers; it also delays
  * the answer EPIPE). ck's counters have 32 bits: a consumer suspended inside a get while exactly a
  * multiple of 2^32 items pass takes a wrong item.
@@ -75,8 +76,9 @@ sluice_priv_ck_destroy(struct sluice_priv_ck_engine *engine)
 }
 
 /*
- * Was the ring full? The producers' counter is read first: it only grows, so if the two are a
- * capacity apart, the ring was full when the second was read.
+ * Was the ring full? The producers' counter is read first: it only grows, so if it is a capacity ahead
+ * of the consumers', the ring was full when that was read. It may also be behind, since gets may pass
+ * what it was; hence the signed comparison, exact for capacities up to 2^30.
  */
 SLUICE_PRIV_INLINE bool
 sluice_priv_ck_full(const struct sluice_priv_ck_engine *engine)
@@ -84,7 +86,7 @@ sluice_priv_ck_full(const struct sluice_priv_ck_engine *engine)
 	const unsigned int producer = ck_pr_load_uint(&engine->ring.p_tail);
 
 	ck_pr_fence_load();
-	return producer - ck_pr_load_uint(&engine->ring.c_head) >= engine->capacity;
+	return (int)(producer - ck_pr_load_uint(&engine->ring.c_head)) >= (int)engine->capacity;
 }
 
 SLUICE_PRIV_INLINE bool
@@ -93,41 +95,56 @@ sluice_priv_ck_try_enter(struct sluice_priv_ck_engine *engine)
 	return ck_pr_load_32(&engine->gate) == 0 && sluice_priv_cas_32_acq_rel(&engine->gate, 0, 1);
 }
 
-/*
- * Waits for its turn. If it may sleep, then until the deadline, after which it returns false. If not,
- * or if the deadline had passed before (so that this is the one attempt which the verb owes), it looks
- * and yields until its turn comes.
- */
-SLUICE_PRIV_COLD bool
-sluice_priv_ck_wait_turn(struct sluice_priv_ck_engine *engine, const struct sluice_options *options,
-			 bool may_sleep, const struct timespec *deadline)
+/* Returns 0 inside the gate, EPIPE, or EAGAIN while another holds it. */
+SLUICE_PRIV_INLINE int
+sluice_priv_ck_try_turn(struct sluice_priv_ck_engine *engine, const uint32_t *closed)
 {
-	const bool sleeps =
-		may_sleep && (deadline == NULL || !sluice_priv_deadline_passed(deadline));
-	struct sluice_priv_wait wait = sluice_priv_wait_begin(sleeps ? &engine->gate_free : NULL,
-							      options, sleeps ? deadline : NULL);
-	bool entered = false;
-
-	while (!entered && sluice_priv_wait_step(&wait))
-		entered = sluice_priv_ck_try_enter(engine);
-	sluice_priv_wait_end(&wait);
-	return entered;
+	if (ck_pr_load_32(closed) != 0)
+		return EPIPE;
+	return sluice_priv_ck_try_enter(engine) ? 0 : EAGAIN;
 }
 
-/* Returns false when the deadline has passed before its turn came. */
-SLUICE_PRIV_INLINE bool
+/* How often a put whose deadline has passed still looks for its turn, since room beats the deadline. */
+#define SLUICE_PRIV_LATE_LOOKS 64
+
+/*
+ * Waits for its turn. Returns 0 inside the gate, EPIPE, or ETIMEDOUT. If it may sleep, it does so until
+ * the deadline, or looks a few times more if that has passed already. If it may not, it looks and yields
+ * until its turn comes.
+ */
+SLUICE_PRIV_COLD int
+sluice_priv_ck_wait_turn(struct sluice_priv_ck_engine *engine, const uint32_t *closed,
+			 const struct sluice_options *options, bool may_sleep,
+			 const struct timespec *deadline)
+{
+	const bool late = deadline != NULL && sluice_priv_deadline_passed(deadline);
+	const bool sleeps = may_sleep && !late;
+	struct sluice_priv_wait wait = sluice_priv_wait_begin(sleeps ? &engine->gate_free : NULL,
+							      options, sleeps ? deadline : NULL);
+	int result = EAGAIN;
+	int looks = 0;
+
+	while (result == EAGAIN && !(late && looks++ == SLUICE_PRIV_LATE_LOOKS) &&
+	       sluice_priv_wait_step(&wait))
+		result = sluice_priv_ck_try_turn(engine, closed);
+	sluice_priv_wait_end(&wait);
+	return result == EAGAIN ? ETIMEDOUT : result;
+}
+
+/* Returns 0 inside the gate, EPIPE, or ETIMEDOUT when the deadline passed before its turn came. */
+SLUICE_PRIV_INLINE int
 sluice_priv_ck_enter(struct sluice_priv_ck_engine *engine, bool lone_producer,
-		     const struct sluice_options *options, bool may_sleep,
+		     const uint32_t *closed, const struct sluice_options *options, bool may_sleep,
 		     const struct timespec *deadline)
 {
-	bool entered = true;
+	int result = 0;
 
 	if (lone_producer)
 		(void)sluice_priv_exchange_32_acq_rel(&engine->gate, 1);
 	else if (SLUICE_PRIV_UNLIKELY(!sluice_priv_ck_try_enter(engine)))
-		entered = sluice_priv_ck_wait_turn(engine, options, may_sleep, deadline);
+		result = sluice_priv_ck_wait_turn(engine, closed, options, may_sleep, deadline);
 	sluice_priv_fence_full_after_atomic(); /* G1: gate before closed; pairs with C2 */
-	return entered;
+	return result;
 }
 
 /* F2 for whatever was put inside the gate, too. */
@@ -156,8 +173,9 @@ sluice_priv_ck_put(struct sluice_priv_ck_engine *engine, bool lone_producer, con
 	*moved = 0;
 	if (sluice_priv_ck_full(engine))
 		return EAGAIN;
-	if (!sluice_priv_ck_enter(engine, lone_producer, options, may_sleep, deadline))
-		return ETIMEDOUT;
+	result = sluice_priv_ck_enter(engine, lone_producer, closed, options, may_sleep, deadline);
+	if (SLUICE_PRIV_UNLIKELY(result != 0))
+		return result;
 	if (SLUICE_PRIV_UNLIKELY(ck_pr_load_32(closed) != 0)) {
 		result = EPIPE;
 	} else {

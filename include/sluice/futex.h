@@ -69,8 +69,8 @@ sluice_priv_deadline_passed(const struct timespec *deadline)
  *   EAGAIN     *word had changed already: there is news
  *   EINTR      a signal handler ran; a timed wait is not restarted even under SA_RESTART
  *   ETIMEDOUT  the deadline has passed: true
- * Negative seconds would be EINVAL to the kernel; they are answered here. Anything else (a sandbox
- * that forbids futexes) comes back at once, and the waiting loop degrades to looking and yielding.
+ * Negative seconds would be EINVAL to the kernel; they are answered here. In a sandbox that forbids
+ * futexes Sluice does not work: waiting there is a loop over the call that fails.
  */
 SLUICE_PRIV_COLD bool
 sluice_priv_futex_wait(const uint32_t *word, uint32_t expected, const struct timespec *deadline)

@@ -48,10 +48,13 @@
  * This is why the epoch is read before the announcement: the other way round a signal may fall
  * between the two, the waiter sleeps on the new epoch with that signal still counted, and every
  * later waker finds waiters == signals and stays silent for ever. And it is why a timed wait ends
- * with an attempt (W5): without it the waiter would carry away a wake that was meant for an item.
+ * with an attempt (W5): without it the waiter would carry away a wake that was meant for an item. An
+ * attempt that gives up before it has looked at the condition must pass a wake on (queue.h does, for
+ * the gate of CK_MPMC).
  *
  * Residues, honestly. A waker suspended between publishing and S3 delays the waiter that it would
- * have woken, until it runs again; everybody else goes on. An epoch comes round after 2^32 wakes: a
+ * have woken (those, if it published several things at once), until it runs again; everybody else goes
+ * on. An epoch comes round after 2^32 wakes: a
  * waiter suspended between W1 and W4 during exactly that many would sleep on.
  *
  * Before it parks, a thread looks in bursts: it pauses without looking, then attempts once, a few
@@ -246,9 +249,8 @@ sluice_priv_wait_step(struct sluice_priv_wait *wait)
 {
 	switch (wait->phase) {
 	case SLUICE_PRIV_LOOKING:
-		/* A deadline that had passed before allows the attempt that was made, and no waiting. */
-		if (wait->deadline != NULL && wait->bursts == 0 && wait->yields == 0 &&
-		    sluice_priv_deadline_passed(wait->deadline))
+		/* Every time, since a yield may cost time slices. The attempt just made was the last. */
+		if (wait->deadline != NULL && sluice_priv_deadline_passed(wait->deadline))
 			return false;
 		if (wait->bursts < wait->options->bursts) {
 			unsigned int i;

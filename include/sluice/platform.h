@@ -17,8 +17,9 @@
  * order (RMO), not even the atomic ones. The wrappers here add the fence that their name promises;
  * on x86 (TSO) these fences are compiler barriers.
  *
- * Every access to shared memory in Sluice goes through ck_pr_* or these wrappers, and every sleep
- * through the two functions of futex.h. A test that replaces those sees all that the threads do.
+ * Every word that threads race for is read and written through ck_pr_* or these wrappers, and every
+ * sleep goes through the two functions of futex.h. A test that replaces those sees all that the
+ * threads do to each other. (Items in slots, and what only the holder of a gate writes, move plainly.)
  */
 #ifndef SLUICE_PLATFORM_H
 #define SLUICE_PLATFORM_H
@@ -38,6 +39,10 @@
 #endif
 #if !defined(__linux__) || !defined(__LP64__)
 #error "Sluice needs 64-bit Linux: it sleeps on futexes and counts in 64-bit words."
+#endif
+
+#if defined(CK_MD_TSO) && defined(__aarch64__)
+#error "This ck_md.h was made for x86: with it ck leaves out the fences that AArch64 needs."
 #endif
 
 #if defined(__cplusplus)
@@ -120,6 +125,13 @@ sluice_priv_exchange_32_acq_rel(uint32_t *target, uint32_t value)
 	old = ck_pr_fas_32(target, value);
 	ck_pr_fence_acquire();
 	return old;
+}
+
+/* Keeps a compiler from warning that these bytes may be read unwritten. No instruction. */
+SLUICE_PRIV_INLINE void
+sluice_priv_assume_written(unsigned char *bytes)
+{
+	__asm__ __volatile__("" : : "r"(bytes) : "memory");
 }
 
 /*

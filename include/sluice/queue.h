@@ -38,6 +38,12 @@
 
 #define SLUICE_CAPACITY_MAX ((size_t)1 << 30)
 
+/*
+ * Batches are moved in parts of at most this many items. Between two parts those who sleep are woken,
+ * the gate of CK_MPMC is left, and `closed` is looked at.
+ */
+#define SLUICE_PRIV_PART ((size_t)64)
+
 struct sluice_priv_queue {
 	size_t capacity;
 	struct sluice_options options;
@@ -197,10 +203,10 @@ sluice_priv_get_some(struct sluice_priv_queue *q, unsigned int flavour, size_t i
 		result = sluice_priv_is_ck(flavour) ? sluice_priv_ck_end(&q->engine.ck)
 						    : sluice_priv_cells_end(&q->engine.cell.items);
 	} while (result == 0);
-	return result == EPIPE ? EPIPE : EAGAIN; /* not 0, which gcc -O1 does not see by itself */
+	return result == EPIPE ? EPIPE : EAGAIN; /* not 0, which gcc -O1 sees in constants only */
 }
 
-/* Puts all n items, waiting for room. Returns 0, EPIPE or ETIMEDOUT; *moved is how many went in. */
+/* Puts all n items, 0 < n, waiting for room. Returns 0, EPIPE or ETIMEDOUT; *moved is how many went in. */
 SLUICE_PRIV_INLINE int
 sluice_priv_put_all(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
 		    const void *items, size_t n, size_t *moved, const struct timespec *deadline)
@@ -209,9 +215,6 @@ sluice_priv_put_all(struct sluice_priv_queue *q, unsigned int flavour, size_t it
 	size_t now;
 	int result;
 
-	*moved = 0;
-	if (n == 0)
-		return 0;
 	result = sluice_priv_put_some(q, flavour, item_size, items, n, moved, true, deadline);
 	if (SLUICE_PRIV_LIKELY(result != EAGAIN))
 		return result;
@@ -228,21 +231,23 @@ sluice_priv_put_all(struct sluice_priv_queue *q, unsigned int flavour, size_t it
 		}
 	}
 	sluice_priv_wait_end(&wait);
+	if (sluice_priv_is_ck(flavour) && result == ETIMEDOUT) {
+		/* It gave up at the gate; if it was woken for room, another must hear of it. */
+		sluice_priv_fence_full_after_atomic();
+		sluice_priv_event_wake(&q->not_full, 1);
+	}
 	return result == EAGAIN ? ETIMEDOUT : result;
 }
 
-/* Gets up to n items, waiting for one. Returns 0, EPIPE or ETIMEDOUT. */
+/* Gets up to n items, n > 0, after an attempt has failed: waits for one. 0, EPIPE or ETIMEDOUT. */
 SLUICE_PRIV_INLINE int
-sluice_priv_get_any(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
-		    void *items, size_t n, unsigned char *scratch, size_t *moved,
-		    const struct timespec *deadline)
+sluice_priv_get_waiting(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+			void *items, size_t n, unsigned char *scratch, size_t *moved,
+			const struct timespec *deadline)
 {
-	struct sluice_priv_wait wait;
-	int result = sluice_priv_get_some(q, flavour, item_size, items, n, scratch, moved);
+	struct sluice_priv_wait wait = sluice_priv_wait_begin(&q->not_empty, &q->options, deadline);
+	int result = EAGAIN;
 
-	if (SLUICE_PRIV_LIKELY(result != EAGAIN))
-		return result;
-	wait = sluice_priv_wait_begin(&q->not_empty, &q->options, deadline);
 	while (result == EAGAIN && sluice_priv_wait_step(&wait))
 		result = sluice_priv_get_some(q, flavour, item_size, items, n, scratch, moved);
 	sluice_priv_wait_end(&wait);
@@ -270,13 +275,27 @@ sluice_priv_try_put(struct sluice_priv_queue *q, unsigned int flavour, size_t it
 	return sluice_priv_put_some(q, flavour, item_size, item, 1, &moved, false, NULL);
 }
 
+/* The next part of a batch of which `moved` of n items have been moved. */
+SLUICE_PRIV_INLINE size_t
+sluice_priv_part(size_t n, size_t moved)
+{
+	return n - moved < SLUICE_PRIV_PART ? n - moved : SLUICE_PRIV_PART;
+}
+
 SLUICE_PRIV_INLINE size_t
 sluice_priv_put_many(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
 		     const void *items, size_t n)
 {
-	size_t moved;
+	size_t moved = 0;
+	size_t now;
+	int result = 0;
 
-	(void)sluice_priv_put_all(q, flavour, item_size, items, n, &moved, NULL);
+	while (moved < n && result == 0) {
+		result = sluice_priv_put_all(q, flavour, item_size,
+					     (const unsigned char *)items + moved * item_size,
+					     sluice_priv_part(n, moved), &now, NULL);
+		moved += now;
+	}
 	return moved;
 }
 
@@ -284,19 +303,40 @@ SLUICE_PRIV_INLINE size_t
 sluice_priv_try_put_many(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
 			 const void *items, size_t n)
 {
-	size_t moved;
+	size_t moved = 0;
+	size_t now;
+	int result = 0;
 
-	(void)sluice_priv_put_some(q, flavour, item_size, items, n, &moved, false, NULL);
+	while (moved < n && result == 0) {
+		result = sluice_priv_put_some(q, flavour, item_size,
+					      (const unsigned char *)items + moved * item_size,
+					      sluice_priv_part(n, moved), &now, false, NULL);
+		moved += now;
+	}
 	return moved;
 }
 
+/*
+ * scratch: room for two items. An item that comes after waiting lands there first, so that the caller's
+ * own variable is written in plain sight of a compiler, which else would warn of it or keep it in memory.
+ */
 SLUICE_PRIV_INLINE int
 sluice_priv_get(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size, void *item,
 		unsigned char *scratch, const struct timespec *deadline)
 {
+	unsigned char *const landing = scratch + item_size;
 	size_t moved;
+	int result = sluice_priv_get_some(q, flavour, item_size, item, 1, scratch, &moved);
 
-	return sluice_priv_get_any(q, flavour, item_size, item, 1, scratch, &moved, deadline);
+	if (SLUICE_PRIV_LIKELY(result != EAGAIN))
+		return result == 0 ? 0 : EPIPE; /* constants again */
+	result = sluice_priv_get_waiting(q, flavour, item_size, landing, 1, scratch, &moved,
+					 deadline);
+	if (result != 0)
+		return result == EPIPE ? EPIPE : ETIMEDOUT;
+	sluice_priv_assume_written(landing);
+	memcpy(item, landing, item_size);
+	return 0;
 }
 
 SLUICE_PRIV_INLINE int
@@ -309,24 +349,36 @@ sluice_priv_try_get(struct sluice_priv_queue *q, unsigned int flavour, size_t it
 }
 
 SLUICE_PRIV_INLINE size_t
-sluice_priv_get_many(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
-		     void *items, size_t max, unsigned char *scratch)
-{
-	size_t moved = 0;
-
-	if (max != 0)
-		(void)sluice_priv_get_any(q, flavour, item_size, items, max, scratch, &moved, NULL);
-	return moved;
-}
-
-SLUICE_PRIV_INLINE size_t
 sluice_priv_try_get_many(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
 			 void *items, size_t max, unsigned char *scratch)
 {
 	size_t moved = 0;
+	size_t now;
+	int result = 0;
 
-	if (max != 0)
-		(void)sluice_priv_get_some(q, flavour, item_size, items, max, scratch, &moved);
+	while (moved < max && result == 0) {
+		result = sluice_priv_get_some(q, flavour, item_size,
+					      (unsigned char *)items + moved * item_size,
+					      sluice_priv_part(max, moved), scratch, &now);
+		moved += now;
+	}
+	return moved;
+}
+
+SLUICE_PRIV_INLINE size_t
+sluice_priv_get_many(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		     void *items, size_t max, unsigned char *scratch)
+{
+	const size_t part = sluice_priv_part(max, 0);
+	size_t moved = sluice_priv_try_get_many(q, flavour, item_size, items, max, scratch);
+
+	if (moved != 0 || max == 0)
+		return moved;
+	(void)sluice_priv_get_waiting(q, flavour, item_size, items, part, scratch, &moved, NULL);
+	if (moved == part) /* there may be more */
+		moved += sluice_priv_try_get_many(q, flavour, item_size,
+						  (unsigned char *)items + moved * item_size,
+						  max - moved, scratch);
 	return moved;
 }
 
@@ -369,24 +421,25 @@ sluice_priv_task_done(struct sluice_priv_queue *q, unsigned int flavour)
 }
 
 SLUICE_PRIV_INLINE void
-sluice_priv_close(struct sluice_priv_queue *q)
+sluice_priv_close(struct sluice_priv_queue *q, unsigned int flavour)
 {
 	(void)sluice_priv_exchange_32_acq_rel(&q->closed, 1);
 	sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of all that wait */
 	sluice_priv_event_wake_all(&q->not_empty);
 	sluice_priv_event_wake_all(&q->not_full);
+	if (sluice_priv_is_ck(flavour))
+		sluice_priv_event_wake_all(&q->engine.ck.gate_free);
 }
 
-/* item, scratch: item_size bytes each. */
+/* item: room for one, scratch: for two. */
 SLUICE_PRIV_INLINE size_t
 sluice_priv_close_discard(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
 			  void *item, unsigned char *scratch)
 {
 	size_t dropped = 0;
-	size_t moved;
 
-	sluice_priv_close(q);
-	while (sluice_priv_get_any(q, flavour, item_size, item, 1, scratch, &moved, NULL) == 0) {
+	sluice_priv_close(q, flavour);
+	while (sluice_priv_get(q, flavour, item_size, item, scratch, NULL) == 0) {
 		/* Fails only if a caller over-called task_done meanwhile; then it is counted already. */
 		(void)sluice_priv_task_done(q, flavour);
 		dropped++;

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# bench.sh PROGRAM - does sluice-bench keep its word about exit statuses, rows and files?
+#
+# Short runs, and no word about speed: a test that depended on it would fail on a busy machine.
+
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR
+source "$here/../scripts/tally.sh"
+
+program=$1
+headline='transfer/(mpmc|mutex)/p:4/c:2/cap:64'
+
+# ends_with STATUS ARGUMENTS...: and says why in one line on stderr when the status is not 0.
+ends_with() {
+  local expected=$1 status=0 errors
+  shift
+  errors=$(mktemp -p "$scratch")
+  timeout -k 5 120 "$program" "$@" >/dev/null 2>"$errors" || status=$?
+  [[ $status -eq $expected ]]
+  ((expected == 0)) || [[ $(wc -l <"$errors") -eq 1 ]]
+}
+
+writes_results() {
+  local out=$scratch/results.json
+  timeout -k 5 120 "$program" --benchmark_filter="$headline" --benchmark_repetitions=3 \
+    --benchmark_out="$out" >"$scratch/table"
+  # Three repetitions of two rows, each with the counters that the table is made of.
+  [[ $(grep -c '"run_type": "iteration"' "$out") -eq 6 ]]
+  [[ $(grep -c '"times_mutex": ' "$out") -ge 6 ]]
+  [[ $(grep -c '"cpu_ns_per_item": ' "$out") -ge 6 ]]
+  # The table at the end begins with the headline.
+  grep -A 1 '^median of repetitions' "$scratch/table" | grep -q '^transfer/mpmc/p:4/c:2/cap:64 '
+}
+
+lists_every_workload() {
+  local rows
+  rows=$("$program" --benchmark_list_tests)
+  for row in transfer/mpmc/p:4/c:2/cap:64 transfer/spsc/p:1/c:1/cap:64 transfer/spmc/p:1/c:4/cap:64 \
+    transfer/mpsc/p:4/c:1/cap:64 transfer/mpmc/p:8/c:8/cap:64 transfer/mpmc/p:2/c:2/cap:1024 \
+    transfer/mpmc/p:4/c:2/cap:1024 transfer/ck_mpmc/p:4/c:2/cap:64 \
+    transfer/ck_stock_mpmc/p:4/c:2/cap:64 roundtrip/mpmc trypair/spsc paced/mutex; do
+    grep -q "^$row" <<<"$rows" || { echo "no row $row" && return 1; }
+  done
+  # A queue has no row in which its lone side would have two threads.
+  if grep -E -e '^transfer/(spmc|ck_spmc|spsc|ck_spsc)/p:[2-9]' \
+    -e '^transfer/(mpsc|spsc|ck_spsc)/.*/c:[2-9]' <<<"$rows"; then
+    return 1
+  fi
+}
+
+check help_ends_with_0 ends_with 0 --help
+check an_unknown_option_ends_with_2 ends_with 2 --nonsense
+check a_filter_that_admits_nothing_ends_with_2 ends_with 2 --benchmark_filter=nothing_is_called_this
+check writes_results_and_ends_with_the_table writes_results
+check lists_every_workload lists_every_workload
+tally

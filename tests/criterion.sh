@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# criterion.sh SECONDS PROGRAM - runs a program of Criterion tests and counts.
+#
+# Prints what PROGRAM printed (it is kept in PROGRAM.log), then `N passed, N failed`. A test that
+# crashed or ran out of time has failed. If PROGRAM fails otherwise, hangs, ends early or contains no
+# test, that is a failure of its own. A skipped test is in neither number; its line says [SKIP].
+
+set -euo pipefail
+
+seconds=$1
+program=$2
+log=$program.log
+
+status=0
+# To a file, not to a pipe: a process that outlives the program would keep a pipe open.
+timeout -k 5 "$seconds" "$program" --verbose >"$log" 2>&1 || status=$?
+cat "$log"
+
+count='^\[====] Synthesis: Tested: ([0-9]+) \| Passing: ([0-9]+) \| .*$'
+read -r tested passed < <(sed -nE "s/$count/\1 \2/p" "$log" | tail -n 1) || tested=0 passed=0
+failed=$((tested - passed))
+
+if ((tested == 0)); then
+  echo "$program: no test was run to its end (status $status)"
+  failed=1
+elif ((status != 0 && failed == 0)); then
+  echo "$program: every test passed, but the program ended with status $status"
+  failed=1
+fi
+echo "$passed passed, $failed failed"
+((failed == 0))
