@@ -5,8 +5,8 @@
  * Compiled once for each flavour and for the mutex baseline, which shows that the baseline is right
  * and that the specification is not written around the flavours. The build defines
  *
- *   QUEUE_NAME     a string                      QUEUE_HEADER   the header to include
- *   QUEUE_DEFINE   the macro that defines it     LONE_PRODUCER, LONE_CONSUMER   0 or 1
+ *   QUEUE_HEADER   the header to include         QUEUE_DEFINE   the macro that defines the queue
+ *   LONE_PRODUCER, LONE_CONSUMER   0 or 1
  *
  * Items are numbers: an item of any width is made from a number and can be checked to be whole. Where
  * a behaviour may depend on the width, the test goes through all of them.
