@@ -18,7 +18,8 @@ usage(void)
 {
 	puts("sluice-bench: compare Sluice's queues with a mutex and with each other\n"
 	     "\n"
-	     "  --quick   only the headline and the one-sided queues at capacity 64, under 45 s\n"
+	     "  --quick   only the headline and the one-sided queues at capacity 64, under a "
+	     "minute\n"
 	     "  --help    this text\n"
 	     "\n"
 	     "Rows are named transfer/QUEUE/p:PRODUCERS/c:CONSUMERS/cap:CAPACITY, "

@@ -8,6 +8,8 @@
  * everything put must have been got exactly once, in order. This for every k, every flavour, and items
  * that lie in the cell as well as wide ones.
  *
+ * And a queue closed around a frozen put: a get that waits must come to its end once the put goes on.
+ *
  * What others may do meanwhile is what the table of guarantees in sluice.h says. A violation shows as
  * a call that does not come back (the time limit) or as a result that should not be.
  */
@@ -35,6 +37,7 @@ struct wide {
 
 struct subject {
 	void (*open)(void);
+	void (*close)(void);
 	void (*end)(void);
 	int (*put)(uint64_t number);
 	int (*try_put)(uint64_t number);
@@ -52,6 +55,7 @@ enum {
 	static struct NAME NAME##_queue;                                                           \
 	static void NAME##_s_open(void)                                                            \
 	{ cr_assert_eq(NAME##_init(&NAME##_queue, CAPACITY, NULL), 0); }                           \
+	static void NAME##_s_close(void) { NAME##_close(&NAME##_queue); }                          \
 	static void NAME##_s_end(void) { NAME##_destroy(&NAME##_queue); }                          \
 	static int NAME##_s_put(uint64_t n) { return NAME##_put(&NAME##_queue, FROM_NUMBER); }     \
 	static int NAME##_s_try_put(uint64_t n)                                                    \
@@ -61,8 +65,8 @@ enum {
 	static int NAME##_s_try_get(uint64_t *n)                                                   \
 	{ T t; const int r = NAME##_try_get(&NAME##_queue, &t); if (r == 0) *n = TO_NUMBER; return r; } \
 	static const struct subject NAME##_subject = {                                             \
-		NAME##_s_open, NAME##_s_end, NAME##_s_put, NAME##_s_try_put, NAME##_s_get,         \
-		NAME##_s_try_get                                                                   \
+		NAME##_s_open, NAME##_s_close, NAME##_s_end, NAME##_s_put, NAME##_s_try_put,       \
+		NAME##_s_get, NAME##_s_try_get                                                                   \
 	};
 #define SUBJECTS(FLAVOUR, DEFINE)                                                                  \
 	DEFINE(FLAVOUR, uint64_t)                                                                  \
@@ -228,6 +232,78 @@ freeze_at(const struct subject *subject, bool gets, enum allowance allowance, in
 	subject->end();
 	return froze;
 }
+
+/* The getter that waits while a put is frozen and the queue is closed. */
+static struct {
+	const struct subject *subject;
+	int got;
+	int result;
+} getter;
+
+static void *
+get_to_the_end(void *unused)
+{
+	uint64_t number;
+
+	(void)unused;
+	while ((getter.result = getter.subject->get(&number)) == 0)
+		getter.got++;
+	return NULL;
+}
+
+/*
+ * A put frozen in front of instruction k, a get that sleeps, close, and the put goes on: the get must
+ * come to its end, with the item if the put says so. Returns false when the put has no so many.
+ */
+static bool
+close_while_frozen_at(const struct subject *subject, int k)
+{
+	struct worker putting;
+	struct worker getting;
+	bool froze;
+
+	subject->open();
+	memset(&cold, 0, sizeof(cold));
+	cold.subject = subject;
+	cold.freeze_at = k;
+	cold.number = FROZEN_NUMBER;
+	worker_start(&putting, run_step_by_step, NULL);
+	while (__atomic_load_n(&cold.frozen, __ATOMIC_SEQ_CST) == 0 &&
+	       __atomic_load_n(&cold.ended, __ATOMIC_SEQ_CST) == 0)
+		sched_yield();
+	froze = cold.frozen != 0;
+	memset(&getter, 0, sizeof(getter));
+	getter.subject = subject;
+	worker_start(&getting, get_to_the_end, NULL);
+	wait_until_asleep(&getting);
+	subject->close();
+	wait_until_asleep(&getting); /* it has ended, or it waits for the put to leave */
+	__atomic_store_n(&cold.thaw, 1, __ATOMIC_SEQ_CST);
+	worker_join(&putting);
+	worker_join(&getting);
+	cr_assert_eq(getter.result, EPIPE);
+	cr_assert(cold.result == 0 || cold.result == EPIPE);
+	cr_assert_eq(getter.got, cold.result == 0);
+	subject->end();
+	return froze;
+}
+
+#define CLOSE_WHILE_FROZEN(FLAVOUR)                                                                \
+	TEST(frozen, a_get_ends_when_the_queue_is_closed_around_a_put_of_##FLAVOUR)                \
+	{                                                                                          \
+		struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};       \
+		int k = 1;                                                                         \
+                                                                                                   \
+		cr_assert_eq(sigaction(SIGTRAP, &action, NULL), 0);                                \
+		while (close_while_frozen_at(&FLAVOUR##_subject, k))                               \
+			k++;                                                                       \
+		cr_assert_gt(k, 10);                                                               \
+	}
+
+CLOSE_WHILE_FROZEN(mpmc)
+CLOSE_WHILE_FROZEN(spsc)
+CLOSE_WHILE_FROZEN(ck_mpmc)
+CLOSE_WHILE_FROZEN(ck_spsc)
 
 static void
 freeze_everywhere(const char *name, const struct subject *subject, bool gets,

@@ -34,6 +34,10 @@ at_most(size_t wanted, size_t allowed)
 	return wanted < allowed ? wanted : allowed;
 }
 
+/* What queues are made with: NULL, or to sleep at once. */
+static const struct sluice_options at_once = {0, 0, 0};
+static const struct sluice_options *looking;
+
 /* A queue for items of one width, seen through functions. */
 struct kind {
 	size_t bytes;
@@ -72,7 +76,7 @@ struct kind {
 	{                                                                                          \
 		struct NAME *const q = malloc(sizeof(*q));                                         \
 		cr_assert_not_null(q);                                                             \
-		cr_assert_eq(NAME##_init(q, capacity, NULL), 0);                                   \
+		cr_assert_eq(NAME##_init(q, capacity, looking), 0);                                   \
 		return q;                                                                          \
 	}                                                                                          \
 	static void NAME##_k_delete(void *q) { NAME##_destroy(q); free(q); }                       \
@@ -1142,6 +1146,7 @@ stress(enum manner manner, uint64_t per_producer, bool tasks, enum ending ending
 			for (size_t s = 0; s < COUNT(shapes); s++) {
 				const size_t capacity =
 					capacities[chance(&state) % COUNT(capacities)];
+				looking = chance(&state) % 2 ? &at_once : NULL;
 				void *const q = kind->create(capacity);
 				const struct flow flow = {kind, q, manner, per_producer, tasks};
 

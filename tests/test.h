@@ -3,7 +3,7 @@
  * test.h - how a test is written here: Criterion, with a time limit on every test.
  *
  * A lost wake-up shows as a hang, so no test may be declared without a limit. The limit is far above
- * what the slowest machine needs; no test measures time.
+ * what the slowest machine needs; no test fails because something took long.
  */
 #ifndef TEST_H
 #define TEST_H

@@ -3,7 +3,7 @@
  * threads.h - threads in tests: start, rendezvous by state instead of by sleeping, chance with a seed.
  *
  * wait_until_asleep() makes "the other thread is blocked in the call" a fact rather than a hope: it
- * polls the kernel's own view of the thread until that says "sleeping".
+ * polls the kernel's own view of the thread until that says "sleeping", or until the thread has ended.
  */
 #ifndef THREADS_H
 #define THREADS_H
@@ -74,8 +74,13 @@ worker_state(const struct worker *worker)
 static inline void
 wait_until_asleep(const struct worker *worker)
 {
-	while (__atomic_load_n(&worker->tid, __ATOMIC_ACQUIRE) == 0 || worker_state(worker) != 'S')
+	char state;
+
+	do {
 		sched_yield();
+		state = __atomic_load_n(&worker->tid, __ATOMIC_ACQUIRE) != 0 ? worker_state(worker)
+									     : '?';
+	} while (state != 'S' && state != 'X');
 }
 
 /* SLUICE_TEST_SCALE multiplies the length of the stress tests. */

@@ -26,10 +26,11 @@
  * leaves a closed queue. So close itself never waits. Producers that wait for their turn look at
  * `closed` as well, and close wakes them.
  *
- * Progress, but for waking sleepers. CK_SPMC, CK_SPSC: put wait-free, get lock-free. CK_MPMC: get lock-free, put blocking (a
- * producer suspended inside the gate stops the other producers, never the consumers; it also delays
- * the answer EPIPE). ck's counters have 32 bits: a consumer suspended inside a get while exactly a
- * multiple of 2^32 items pass takes a wrong item.
+ * Progress, but for waking sleepers. CK_SPMC, CK_SPSC: put wait-free, get lock-free. CK_MPMC: get
+ * lock-free, put blocking (a producer suspended inside the gate stops the other producers, never the
+ * consumers; it also delays the answer EPIPE). ck's counters have 32 bits: a consumer suspended inside
+ * a get while exactly a multiple of 2^32 items pass takes a wrong item, and a producer suspended
+ * inside a try_put while more than 2^31 items pass may answer EAGAIN for a queue that is not full.
  */
 #ifndef SLUICE_CK_ENGINE_H
 #define SLUICE_CK_ENGINE_H

@@ -53,9 +53,9 @@
  * the gate of CK_MPMC).
  *
  * Residues, honestly. A waker suspended between publishing and S3 delays the waiter that it would
- * have woken (those, if it published several things at once), until it runs again; everybody else goes
- * on. An epoch comes round after 2^32 wakes: a
- * waiter suspended between W1 and W4 during exactly that many would sleep on.
+ * have woken (those, if it published several things at once), until it runs again; everybody else
+ * goes on. An epoch comes round after 2^32 wakes: a waiter suspended between W1 and W4 during exactly
+ * that many would sleep on.
  *
  * Before it parks, a thread looks in bursts: it pauses without looking, then attempts once, a few
  * times over; then it yields the processor a few times, attempting after each. The pauses leave the
@@ -113,7 +113,7 @@ struct sluice_options {
 struct sluice_priv_event {
 	uint64_t word;
 	uint32_t epoch;
-	char pad[SLUICE_PRIV_LINE - sizeof(uint64_t) - sizeof(uint32_t)];
+	char pad[SLUICE_PRIV_LINE];
 };
 
 #define SLUICE_PRIV_WAITER     ((uint64_t)1 << 32)
@@ -274,6 +274,9 @@ sluice_priv_wait_step(struct sluice_priv_wait *wait)
 		return true;
 	case SLUICE_PRIV_WOKEN:
 		sluice_priv_event_leave(wait->event);
+		wait->phase = SLUICE_PRIV_LOOKING;
+		if (wait->deadline != NULL && sluice_priv_deadline_passed(wait->deadline))
+			return false;
 		break;
 	case SLUICE_PRIV_TIMED_OUT:
 		return false;

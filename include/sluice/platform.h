@@ -137,8 +137,8 @@ sluice_priv_assume_written(unsigned char *bytes)
 /*
  * The double-width compare-and-swap on a 16-byte aligned pair. Release before, acquire after.
  *
- * ck has it for x86-64 and AArch64. Where ck is told to use compiler builtins (CK_USE_CC_BUILTINS,
- * for sanitizers) it has none; the compiler's 16-byte builtin stands in (x86-64: build with -mcx16).
+ * ck has it for x86-64 and AArch64. Where ck is told to use compiler builtins (CK_USE_CC_BUILTINS)
+ * it has none; the compiler's 16-byte builtin stands in (x86-64: build with -mcx16).
  */
 #if defined(CK_F_PR_CAS_64_2_VALUE)
 SLUICE_PRIV_INLINE bool
