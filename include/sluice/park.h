@@ -47,10 +47,10 @@
  * too many) but never too high.
  * This is why the epoch is read before the announcement: the other way round a signal may fall
  * between the two, the waiter sleeps on the new epoch with that signal still counted, and every
- * later waker finds waiters == signals and stays silent for ever. And it is why a timed wait ends
- * with an attempt (W5): without it the waiter would carry away a wake that was meant for an item. An
- * attempt that gives up before it has looked at the condition must pass a wake on (queue.h does, for
- * the gate of CK_MPMC).
+ * later waker finds waiters == signals and stays silent for ever. And it is why whoever was woken
+ * attempts (W5), late or not: to give up instead would carry away a wake that was meant for an item.
+ * After a time-out the attempt also lets an item beat the deadline. An attempt that gives up before
+ * it has looked at the condition must pass a wake on (queue.h does, for the gate of CK_MPMC).
  *
  * Residues, honestly. A waker suspended between publishing and S3 delays the waiter that it would
  * have woken (those, if it published several things at once), until it runs again; everybody else
