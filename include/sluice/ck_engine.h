@@ -182,8 +182,12 @@ sluice_priv_ck_put(struct sluice_priv_ck_engine *engine, bool lone_producer, con
 	} else {
 		for (; i < n; i++) {
 			if (SLUICE_PRIV_UNLIKELY(sluice_priv_ck_full(engine))) {
-				result = EAGAIN;
-				break;
+				/* Items of this call, that nobody else may see yet, do not make it full. */
+				ck_pr_fence_memory();
+				if (sluice_priv_ck_full(engine)) {
+					result = EAGAIN;
+					break;
+				}
 			}
 			/* Counted first: an item must not be done before it counts as put. */
 			ck_pr_store_64(&engine->puts, engine->puts + 1);
