@@ -15,7 +15,6 @@ trap 'rm -rf "$scratch"' EXIT
 
 tally_processors=$(nproc)
 tally_names=()
-tally_pids=()
 
 check() {
   local name=$1
@@ -23,15 +22,19 @@ check() {
   while (($(jobs -rp | wc -l) >= tally_processors)); do
     wait -n || true
   done
-  "$@" >"$scratch/log.${#tally_names[@]}" 2>&1 </dev/null &
+  # A file says that it passed: bash forgets a status when the process number is given out again.
+  {
+    "$@"
+    : >"$scratch/passed.${#tally_names[@]}"
+  } >"$scratch/log.${#tally_names[@]}" 2>&1 </dev/null &
   tally_names+=("$name")
-  tally_pids+=($!)
 }
 
 tally() {
   local passed=0 failed=0 i
+  wait
   for i in "${!tally_names[@]}"; do
-    if wait "${tally_pids[i]}"; then
+    if [[ -e $scratch/passed.$i ]]; then
       echo "ok ${tally_names[i]}"
       passed=$((passed + 1))
     else

@@ -127,7 +127,7 @@ TEST(ck_engine, a_put_that_gives_up_at_the_gate_passes_its_wake_on)
 	wait_until_asleep(&timed);
 	worker_start(&patient, put_one, &q);
 	wait_until_asleep(&patient);
-	q.priv.engine.ck.gate = 1;
+	ck_pr_store_32(&q.priv.engine.ck.gate, 1);
 	cr_assert_eq(gated_get(&q, &item), 0);
 	worker_join(&timed);
 	sluice_priv_ck_leave(&q.priv.engine.ck, false);

@@ -5,7 +5,8 @@
 #
 # Prints what PROGRAM printed (it is kept in PROGRAM.log), then `N passed, N failed`. A test that
 # crashed or ran out of time has failed. If PROGRAM fails otherwise, hangs, ends early or contains no
-# test, that is a failure of its own. A skipped test is in neither number; its line says [SKIP].
+# test, that is a failure of its own; so is what a sanitizer reported about tests that had passed, as
+# LeakSanitizer does. A skipped test is in neither number; its line says [SKIP].
 
 set -euo pipefail
 
@@ -27,6 +28,9 @@ if ((tested == 0)); then
   failed=1
 elif ((status != 0 && failed == 0)); then
   echo "$program: every test passed, but the program ended with status $status"
+  failed=1
+elif ((failed == 0)) && grep -qE '==ERROR: [A-Za-z]+Sanitizer|: runtime error: ' "$log"; then
+  echo "$program: every test passed, but a sanitizer has something to report"
   failed=1
 fi
 echo "$passed passed, $failed failed"

@@ -14,13 +14,13 @@ static const struct sluice_options at_once = {0, 0, 0};
 static uint32_t
 waiters(const struct sluice_priv_event *event)
 {
-	return SLUICE_PRIV_WAITERS(event->word);
+	return SLUICE_PRIV_WAITERS(ck_pr_load_64(&event->word));
 }
 
 static uint32_t
 signals(const struct sluice_priv_event *event)
 {
-	return SLUICE_PRIV_SIGNALS(event->word);
+	return SLUICE_PRIV_SIGNALS(ck_pr_load_64(&event->word));
 }
 
 TEST(park, waking_an_event_that_nobody_waits_for_changes_nothing)
