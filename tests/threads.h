@@ -51,7 +51,7 @@ worker_join(struct worker *worker)
 	cr_assert_eq(pthread_join(worker->thread, NULL), 0);
 }
 
-/* The thread's state letter in /proc/self/task/TID/stat; 'X' when it has gone. */
+/* The thread's state letter in /proc/TID/stat; 'X' when it has gone. */
 static inline char
 worker_state(const struct worker *worker)
 {
@@ -60,7 +60,7 @@ worker_state(const struct worker *worker)
 	const char *behind_name = NULL;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
+	snprintf(path, sizeof(path), "/proc/%d/stat",
 		 (int)__atomic_load_n(&worker->tid, __ATOMIC_ACQUIRE));
 	file = fopen(path, "r");
 	if (file == NULL)
