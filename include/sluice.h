@@ -62,7 +62,9 @@
  *   Sleeping. A thread that waits looks for a few microseconds and then sleeps on a futex; asleep it
  *   costs nothing. Waking sleepers costs a put or get that finds none one load. One residue: a thread
  *   suspended between its operation and its wake-up call delays the one waiter that it would have
- *   woken (a call that moves a batch: as many as it moved, at most 64); all others go on.
+ *   woken (a call that moves a batch: as many as it moved, at most 64), and one suspended after it was
+ *   woken, before it looks, delays one waiter that could have had what it was woken for; all others
+ *   go on.
  *
  *   With wide items (sizeof(T) > 8) in the cell ring a put may report "full" early while 64 other
  *   threads are in the middle of copying items in or out.

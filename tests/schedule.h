@@ -10,7 +10,7 @@
  *	static const struct schedule two_threads = {
  *		.name = "two_threads", .threads = 2, .set_up = prepare, .body = run,
  *		.may_sleep = condition_is_false, .check = compare,
- *		.preemptions = 2, .delays = 1, .faults = 1};
+ *		WITHIN(2, 1, 1)};           2 preemptions, 1 delay, 1 fault
  *
  *	schedule_holds(&two_threads);    every schedule must be good
  *	schedule_fails(&two_threads);    some schedule must be bad: a test of this file
@@ -26,18 +26,23 @@
  *   - whether a plain store stays in the store buffer, at one of `delays`: the others read what was
  *     there before until its owner's next locked operation, full fence, pause or system call. Stores
  *     behind it wait with it, as TSO demands;
+ *     With `weak` the same may happen to what a locked operation stored, as on machines where that is
+ *     no full fence: loads behind it may be done before the others see it, up to a fence;
  *   - which of the sleepers a wake takes;
  *   - whether a sleep ends for no reason, or a deadline passes, at one of `faults`. A deadline in
- *     the past (tv_sec <= 0) costs nothing; and when nobody else can go on, time passes.
+ *     the past (tv_sec <= 0) costs nothing; and when nobody else can go on, time passes;
+ *   - with `freezes`, before which of its steps thread 0 stops for good, if before any. What it
+ *     stored arrives. may_sleep then says what the others may wait for in vain: it may ask
+ *     schedule_is_frozen(0), and what that thread did in the call that schedule_begin_call began.
  * A thread that pauses or yields goes on again when another one has written something, or when there
- * is nobody else.
+ * is nobody else; if that has helped nobody for long, it counts as asleep.
  *
  * A bad schedule is printed as SLUICE_SCHEDULE=name:path. With that in the environment the test runs
  * this schedule alone and prints each of its steps.
  *
  * What it can show: every bad outcome that so many preemptions, delays and faults can bring about, in
- * programs this short. What it cannot: more than that; orders weaker than TSO; races on items,
- * which move plainly (a torn item shows, an early one does not); a fence that TSO does not need.
+ * programs this short. What it cannot: more than that; orders weaker than TSO, but for what `weak` adds;
+ * races on items, which move plainly (a torn item shows, an early one does not).
  *
  * With AddressSanitizer everything works, several times slower: SCHEDULE_SLOW is then 1, else 0.
  */
@@ -56,6 +61,10 @@
 #include <ck_pr.h>
 
 #include "test.h"
+
+/* The number of schedules is given, the time is not: with a sanitizer, or in the long form, it is long. */
+#undef TEST_SECONDS
+#define TEST_SECONDS 270
 
 #if !defined(CK_F_PR_CAS_64_2_VALUE)
 #error "Without ck's double-width compare-and-swap, platform.h takes one that no test can see."
@@ -84,7 +93,9 @@ enum {
 	SCHEDULE_STACK = 1 << 16,
 	SCHEDULE_PATH = 4096,  /* choices in one schedule */
 	SCHEDULE_STEPS = 4000, /* a schedule of more steps than this does not end */
-	SCHEDULE_BUFFER = 16   /* delayed stores at one time */
+	SCHEDULE_SPINS = 150,  /* in vain, if no spinner ever stops by itself after more */
+	SCHEDULE_BUFFER = 16,  /* delayed stores at one time */
+	SCHEDULE_WAKES = 8     /* in one call */
 };
 
 struct schedule {
@@ -97,12 +108,19 @@ struct schedule {
 	unsigned int preemptions;
 	unsigned int delays;
 	unsigned int faults;
+	bool freezes; /* thread 0 */
+	bool weak;    /* a locked operation is not a full fence */
 };
+
+/* The bounds of a plan. */
+#define WITHIN(PREEMPTIONS, DELAYS, FAULTS)                                                        \
+	.preemptions = (PREEMPTIONS), .delays = (DELAYS), .faults = (FAULTS)
 
 enum schedule_state {
 	SCHEDULE_READY,
 	SCHEDULE_SPINNING, /* paused; `writes` is when */
 	SCHEDULE_ASLEEP,   /* on `word` */
+	SCHEDULE_FROZEN,
 	SCHEDULE_ENDED
 };
 
@@ -113,6 +131,10 @@ struct schedule_thread {
 	bool expired;
 	uint64_t writes;
 	const uint32_t *word;
+	const uint32_t *woken; /* on this word, and its announcement stands since */
+	const void *changed;   /* in this call, by its last locked operation that wrote */
+	unsigned int wakes;    /* in this call, on these words */
+	const uint32_t *woke[SCHEDULE_WAKES];
 	jmp_buf at;
 	ucontext_t start;
 	void *stack;
@@ -137,9 +159,12 @@ static struct {
 	unsigned int preemptions;
 	unsigned int delays;
 	unsigned int faults;
-	uint64_t writes;    /* by anybody */
-	unsigned int steps; /* the time, too */
-	const char *wrong;  /* what this schedule showed */
+	bool freezes;
+	unsigned int frozen_at; /* the time */
+	unsigned int spins;     /* while nobody else could go on */
+	uint64_t writes;        /* by anybody */
+	unsigned int steps;     /* the time, too */
+	const char *wrong;      /* what this schedule showed */
 	unsigned int wrong_thread;
 	bool tracing;
 	jmp_buf main;
@@ -259,6 +284,35 @@ schedule_time(void)
 	return ++schedule_now.steps;
 }
 
+static inline bool
+schedule_is_frozen(unsigned int i)
+{
+	return schedule_now.thread[i].state == SCHEDULE_FROZEN;
+}
+
+/* The running thread begins a call: what it did before does not count any more. */
+static inline void
+schedule_begin_call(void)
+{
+	if (schedule_is_hooked()) {
+		schedule_now.thread[schedule_now.running].changed = NULL;
+		schedule_now.thread[schedule_now.running].wakes = 0;
+		schedule_now.thread[schedule_now.running].woken = NULL;
+	}
+}
+
+/* Has this thread made a wake call on this word, in its call? */
+static inline bool
+schedule_has_woken(unsigned int i, const uint32_t *word)
+{
+	const struct schedule_thread *const t = &schedule_now.thread[i];
+	bool has = false;
+
+	for (unsigned int n = 0; n < t->wakes; n++)
+		has |= t->woke[n] == word;
+	return has;
+}
+
 /* May this thread go on without anything happening to it? */
 static bool
 schedule_can_run(unsigned int i)
@@ -331,21 +385,24 @@ schedule_pick(void)
 	}
 	/* Spinners among themselves: in turn, whoever looked longest ago. */
 	for (n = 0, i = 0; i < schedule_now.plan->threads; i++) {
-		if (schedule_now.thread[i].state == SCHEDULE_SPINNING) {
+		if (schedule_now.thread[i].state == SCHEDULE_SPINNING &&
+		    schedule_now.spins < SCHEDULE_SPINS) {
+			schedule_now.spins++;
 			schedule_now.writes++;
 			return i;
 		}
 	}
-	/* Everybody sleeps, or has ended. */
+	/* Everybody sleeps, spins in vain, is frozen or has ended. */
 	for (i = 0; i < schedule_now.plan->threads; i++) {
-		if (schedule_now.thread[i].state != SCHEDULE_ASLEEP)
+		if (schedule_now.thread[i].state != SCHEDULE_ASLEEP &&
+		    schedule_now.thread[i].state != SCHEDULE_SPINNING)
 			continue;
 		if (!schedule_now.plan->may_sleep(i)) {
 			schedule_now.wrong = "sleeps while its condition holds";
 			schedule_now.wrong_thread = i;
 			return SCHEDULE_THREADS;
 		}
-		if (schedule_now.thread[i].timed)
+		if (schedule_now.thread[i].state == SCHEDULE_ASLEEP && schedule_now.thread[i].timed)
 			who[n++] = i;
 	}
 	if (n == 0)
@@ -355,7 +412,21 @@ schedule_pick(void)
 	return i;
 }
 
-/* Before every operation on a shared word: who goes on? */
+static void
+schedule_flush(unsigned int owner)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < schedule_now.buffered; i++) {
+		if (schedule_now.buffer[i].owner != owner)
+			schedule_now.buffer[kept++] = schedule_now.buffer[i];
+		else
+			schedule_now.writes++;
+	}
+	schedule_now.buffered = kept;
+}
+
+/* Before every operation on a shared word: does this thread, and who? */
 static void __attribute__((noinline)) schedule_point(const char *operation, const void *word)
 {
 	const unsigned int self = schedule_now.running;
@@ -364,6 +435,15 @@ static void __attribute__((noinline)) schedule_point(const char *operation, cons
 
 	if (++schedule_now.steps > SCHEDULE_STEPS)
 		schedule_wrong("goes on for ever");
+	if (schedule_now.freezes && self == 0 && schedule_choose(2) == 1) {
+		if (schedule_now.tracing)
+			printf("  thread 0 is frozen before: %s %p\n", operation, word);
+		schedule_now.freezes = false;
+		schedule_now.frozen_at = schedule_now.steps;
+		schedule_flush(self);
+		schedule_now.thread[self].state = SCHEDULE_FROZEN;
+		schedule_suspend();
+	}
 	if (schedule_now.preemptions > 0) {
 		const unsigned int n =
 			schedule_candidates(who, expired, self, schedule_now.faults > 0);
@@ -388,20 +468,6 @@ static void __attribute__((noinline)) schedule_point(const char *operation, cons
 		printf("  thread %u: %s %p\n", self, operation, word);
 }
 
-static void
-schedule_flush(unsigned int owner)
-{
-	unsigned int kept = 0;
-
-	for (unsigned int i = 0; i < schedule_now.buffered; i++) {
-		if (schedule_now.buffer[i].owner != owner)
-			schedule_now.buffer[kept++] = schedule_now.buffer[i];
-		else
-			schedule_now.writes++;
-	}
-	schedule_now.buffered = kept;
-}
-
 /* Where this thread finds what it may see of a word. */
 static inline void *
 schedule_seen(const void *word)
@@ -412,6 +478,24 @@ schedule_seen(const void *word)
 			return &schedule_now.buffer[i].old;
 	}
 	return (void *)(uintptr_t)word;
+}
+
+/* From now on the others do not see what the running thread stores here. */
+static void
+schedule_delay(void *word, const void *old, size_t size)
+{
+	struct schedule_delayed *const delayed = &schedule_now.buffer[schedule_now.buffered];
+
+	if (schedule_now.tracing)
+		printf("  thread %u: ... which the others cannot see yet\n", schedule_now.running);
+	if (schedule_now.buffered == SCHEDULE_BUFFER) {
+		schedule_wrong("delays too many stores");
+		return;
+	}
+	schedule_now.buffered++;
+	delayed->owner = schedule_now.running;
+	delayed->at = word;
+	memcpy(&delayed->old, old, size);
 }
 
 /* Before a plain store, which will be seen by all at once, or is delayed from now on. */
@@ -435,18 +519,10 @@ schedule_store(void *word, size_t size)
 		schedule_now.writes++;
 		return;
 	}
-	if (schedule_now.tracing)
-		printf("  thread %u: ... which the others cannot see yet\n", self);
 	if (!behind)
 		schedule_now.delays--;
-	if (!first)
-		return;
-	if (schedule_now.buffered == SCHEDULE_BUFFER)
-		schedule_wrong("delays too many stores");
-	delayed = &schedule_now.buffer[schedule_now.buffered++];
-	delayed->owner = self;
-	delayed->at = word;
-	memcpy(&delayed->old, word, size);
+	if (first)
+		schedule_delay(word, word, size);
 }
 
 /* Before a locked operation. */
@@ -455,6 +531,32 @@ schedule_locked(const char *operation, const void *word)
 {
 	schedule_point(operation, word);
 	schedule_flush(schedule_now.running);
+	for (unsigned int i = schedule_now.buffered; schedule_now.plan->weak && i-- > 0;) {
+		/* What another locked operation stored here is seen by this one at least. */
+		if (i < schedule_now.buffered && schedule_now.buffer[i].at == word)
+			schedule_flush(schedule_now.buffer[i].owner);
+	}
+}
+
+/*
+ * After a locked operation that wrote; what was there before is `old`. An event's announcements stand
+ * right before its futex word.
+ */
+static void
+schedule_changed(void *word, const void *old, size_t size)
+{
+	schedule_now.writes++;
+	if (schedule_is_hooked()) {
+		struct schedule_thread *const self = &schedule_now.thread[schedule_now.running];
+
+		self->changed = word;
+		if ((uintptr_t)self->woken == (uintptr_t)word + sizeof(uint64_t))
+			self->woken = NULL;
+		if (schedule_now.plan->weak && schedule_now.delays > 0 && schedule_choose(2) == 1) {
+			schedule_now.delays--;
+			schedule_delay(word, old, size);
+		}
+	}
 }
 
 /* The operations themselves, for words of 32 and 64 bits. */
@@ -490,7 +592,7 @@ schedule_locked(const char *operation, const void *word)
 		*found = *at;                                                                      \
 		if (won) {                                                                         \
 			*at = desired;                                                             \
-			schedule_now.writes++;                                                     \
+			schedule_changed(word, &expected, sizeof(expected));                       \
 		}                                                                                  \
 		return won;                                                                        \
 	}                                                                                          \
@@ -517,7 +619,7 @@ schedule_locked(const char *operation, const void *word)
 		}                                                                                  \
 		old = *at;                                                                         \
 		*at = old * keep + value;                                                          \
-		schedule_now.writes++;                                                             \
+		schedule_changed(word, &old, sizeof(old));                                         \
 		return old;                                                                        \
 	}
 
@@ -543,7 +645,7 @@ schedule_cas_64_2(uint64_t word[2], const uint64_t expected[2], const uint64_t d
 	memcpy(found, word, 2 * sizeof(*word));
 	if (won) {
 		memcpy(word, desired, 2 * sizeof(*word));
-		schedule_now.writes++;
+		schedule_changed(word, expected, sizeof(*expected));
 	}
 	return won;
 }
@@ -553,6 +655,14 @@ schedule_fence(void)
 {
 	if (schedule_is_hooked())
 		schedule_flush(schedule_now.running);
+}
+
+/* A fence that only counts where a locked operation is none. */
+static inline void
+schedule_fence_after_locked(void)
+{
+	if (schedule_now.plan->weak)
+		schedule_fence();
 }
 
 /* A pause or a yield: others first. */
@@ -609,10 +719,13 @@ static inline void
 schedule_futex_wake(const uint32_t *word, int count)
 {
 	unsigned int sleepers[SCHEDULE_THREADS + 1];
+	struct schedule_thread *const self = &schedule_now.thread[schedule_now.running];
 
 	if (!schedule_is_hooked())
 		return;
 	schedule_locked("futex wake", word);
+	if (self->wakes < SCHEDULE_WAKES)
+		self->woke[self->wakes++] = word;
 	for (; count > 0; count--) {
 		unsigned int n = 0;
 		unsigned int timed;
@@ -637,6 +750,7 @@ schedule_futex_wake(const uint32_t *word, int count)
 			count++;
 		} else {
 			schedule_end_sleep(sleepers[i], false);
+			schedule_now.thread[sleepers[i]].woken = word;
 		}
 	}
 }
@@ -685,6 +799,8 @@ schedule_run_path(const struct schedule *plan)
 	schedule_now.preemptions = plan->preemptions;
 	schedule_now.delays = plan->delays;
 	schedule_now.faults = plan->faults;
+	schedule_now.freezes = plan->freezes;
+	schedule_now.spins = 0;
 	schedule_now.buffered = 0;
 	schedule_now.position = 0;
 	schedule_now.steps = 0;
@@ -698,6 +814,9 @@ schedule_run_path(const struct schedule *plan)
 			schedule_make(t);
 		t->state = SCHEDULE_READY;
 		t->expired = false;
+		t->woken = NULL;
+		t->changed = NULL;
+		t->wakes = 0;
 	}
 	plan->set_up();
 	while (schedule_now.wrong == NULL) {
@@ -759,9 +878,12 @@ schedule_explore(const struct schedule *plan)
 		schedule_run_path(plan);
 		count++;
 	} while (!schedule_now.tracing && schedule_now.wrong == NULL && schedule_next_path());
-	printf("%s: %lu schedules, %.2f s (%u threads, %u preemptions, %u delays, %u faults)\n",
+	printf("%s: %lu schedules, %.2f s (%u threads, %u preemptions, %u delays, %u faults%s)\n",
 	       plan->name, count, (double)(clock() - begin) / CLOCKS_PER_SEC, plan->threads,
-	       plan->preemptions, plan->delays, plan->faults);
+	       plan->preemptions, plan->delays, plan->faults,
+	       plan->freezes ? ", thread 0 may freeze"
+	       : plan->weak  ? ", weak"
+			     : "");
 	if (schedule_now.wrong != NULL) {
 		if (schedule_now.wrong_thread < plan->threads)
 			printf("  thread %u", schedule_now.wrong_thread);
@@ -770,6 +892,15 @@ schedule_explore(const struct schedule *plan)
 	}
 	fflush(stdout);
 	return schedule_now.wrong == NULL;
+}
+
+/* SLUICE_TEST_LONG=1: wider bounds, for minutes. */
+static inline bool
+schedule_is_long(void)
+{
+	const char *const asked = getenv("SLUICE_TEST_LONG");
+
+	return asked != NULL && strcmp(asked, "1") == 0;
 }
 
 static inline void
@@ -792,6 +923,7 @@ schedule_fails(const struct schedule *plan)
 #undef ck_pr_store_64
 #undef ck_pr_store_uint
 #undef ck_pr_fence_memory
+#undef ck_pr_fence_atomic_load
 #define ck_pr_load_32(from)               schedule_load_32(from)
 #define ck_pr_load_64(from)               schedule_load_64(from)
 #define ck_pr_load_uint(from)             schedule_load_32(from)
@@ -808,6 +940,7 @@ schedule_fails(const struct schedule *plan)
 #define ck_pr_add_64(at, value)           ((void)schedule_exchange_64("add", at, 1, value))
 #define ck_pr_inc_32(at)                  ((void)schedule_exchange_32("add", at, 1, 1))
 #define ck_pr_fence_memory()              schedule_fence()
+#define ck_pr_fence_atomic_load()         schedule_fence_after_locked()
 #define ck_pr_stall()                     schedule_spin()
 
 /* futex.h is compiled, but what asks the kernel something goes by another name there. */

@@ -33,7 +33,8 @@
  *	S2  advances the epoch
  *	S3  wakes that many sleepers
  *
- * Theorem. No waiter sleeps while its condition holds and nobody is on the way to wake a waiter.
+ * Theorem. No waiter sleeps while its condition holds, and nobody is on the way to wake a waiter, or
+ * has been woken and is on the way to attempt.
  *
  * Proof. Take a waiter that sleeps at W4, and the publication that made its condition true.
  * F1 and F2 are both full fences, so either W3 saw the publication (then it would not have slept),
@@ -53,8 +54,9 @@
  * it has looked at the condition must pass a wake on (queue.h does, for the gate of CK_MPMC).
  *
  * Residues, honestly. A waker suspended between publishing and S3 delays the waiter that it would
- * have woken (those, if it published several things at once), until it runs again; everybody else
- * goes on. An epoch comes round after 2^32 wakes: a waiter suspended between W1 and W4 during exactly
+ * have woken (those, if it published several things at once), until it runs again. A waiter suspended
+ * between being woken and its attempt (W5) likewise delays one other that waits for the same thing:
+ * it has the wake. Everybody else goes on. An epoch comes round after 2^32 wakes: a waiter suspended between W1 and W4 during exactly
  * that many would sleep on.
  *
  * Before it parks, a thread looks in bursts: it pauses without looking, then attempts once, a few
