@@ -51,6 +51,7 @@
  *   *  Waking a sleeper is lock-free. So is a wide item's way through a slot (sizeof(T) > 8, SPMC, SPSC).
  *   ** But while a put that began before close stays inside, a closed queue is not drained: gets find
  *      what there is, then wait (try_get: EAGAIN) instead of answering EPIPE; so does close_discard.
+ *      At any time, join may wait for the item of a put that is inside and that no get finds yet.
  *
  *   Order is FIFO. MPMC is linearizable: EAGAIN from try_get means that at some moment of the call the
  *   queue was empty, from try_put that it was full.
@@ -60,11 +61,16 @@
  *   one close_discard, whatever races with close.
  *
  *   Sleeping. A thread that waits looks for a few microseconds and then sleeps on a futex; asleep it
- *   costs nothing. Waking sleepers costs a put or get that finds none one load. One residue: a thread
+ *   costs nothing. Waking sleepers costs a put or get that finds none one load. Two residues: a thread
  *   suspended between its operation and its wake-up call delays the one waiter that it would have
- *   woken (a call that moves a batch: as many as it moved, at most 64), and one suspended after it was
- *   woken, before it looks, delays one waiter that could have had what it was woken for; all others
- *   go on.
+ *   woken (a call that moves a batch: as many as it moved, at most 64), and a thread suspended after it
+ *   was woken, before it looks, delays one waiter that could have had what it was woken for. All others
+ *   go on; where that waiter is the only consumer or producer, until the queue is full or empty. The
+ *   suspended thread, the next wake that finds more sleepers than wakes under way, or close ends it.
+ *
+ *   A thread that never goes on keeps what it holds: a get its item (so join does not return), a wide put
+ *   or get one of 64 spare slots, a put inside the gate of a CK_ queue that gate, and a thread between
+ *   its operation and its wake-up call the one waiter, until close.
  *
  *   With wide items (sizeof(T) > 8) in the cell ring a put may report "full" early while 64 other
  *   threads are in the middle of copying items in or out.

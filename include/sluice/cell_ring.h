@@ -12,7 +12,8 @@
  * Tickets. Items are numbered by 64-bit tickets, never reused. A ticket is lap * P + index, where
  * index runs from 0 to capacity - 1 and P is the least power of two not below the capacity. So the
  * cell of a ticket is found by a mask for every capacity, and where the capacity is a power of two
- * the tickets are simply 0, 1, 2, ...
+ * the tickets are simply 0, 1, 2, ... States hold the lap in 62 bits, so a ring ends after 2^62 tickets,
+ * which at 10^9 items a second is in 146 years.
  *
  * Cells. {state, value}, 16-byte aligned. With L = ticket & ~(P - 1), the lap's first ticket:
  *

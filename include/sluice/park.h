@@ -55,9 +55,9 @@
  *
  * Residues, honestly. A waker suspended between publishing and S3 delays the waiter that it would
  * have woken (those, if it published several things at once), until it runs again. A waiter suspended
- * between being woken and its attempt (W5) likewise delays one other that waits for the same thing:
- * it has the wake. Everybody else goes on. An epoch comes round after 2^32 wakes: a waiter suspended between W1 and W4 during exactly
- * that many would sleep on.
+ * between being woken and its attempt (W5) likewise delays one other that waits for the same thing: it
+ * has the wake. Everybody else goes on, and close wakes all. An epoch comes round after 2^32 wakes: a
+ * waiter suspended between W1 and W4 during exactly that many would sleep on.
  *
  * Before it parks, a thread looks in bursts: it pauses without looking, then attempts once, a few
  * times over; then it yields the processor a few times, attempting after each. The pauses leave the
