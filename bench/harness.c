@@ -2,6 +2,7 @@
 /* harness.c - see harness.h. */
 #include "harness.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,6 +291,7 @@ spread(const struct row *row, enum column column)
 	const size_t n = row->count;
 	double values[n];
 
+	assert(n > 0);
 	for (size_t i = 0; i < n; i++)
 		values[i] = row->samples[i][column];
 	qsort(values, n, sizeof(values[0]), compare_doubles);

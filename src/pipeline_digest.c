@@ -102,10 +102,10 @@ put_file(struct run *run, const char *path)
 {
 	struct file *file = file_new(path, run->sha256);
 
-	if (file != NULL)
-		files_put(&run->files, file);
-	else
+	if (file == NULL)
 		fail(run, path, strerror(ENOMEM));
+	else if (files_put(&run->files, file) != 0)
+		file_free(file);
 }
 
 /*

@@ -41,6 +41,35 @@ put_one(void *opaque)
 	return gated_put(opaque, 1) == 0 ? NULL : opaque;
 }
 
+static void *
+put_for_a_second(void *opaque)
+{
+	const struct timespec deadline = sluice_deadline(1000000000);
+
+	cr_assert_eq(gated_put_until(opaque, 1, &deadline), ETIMEDOUT);
+	return NULL;
+}
+
+TEST(ck_engine, a_put_that_was_woken_for_room_may_give_up_at_the_gate)
+{
+	const struct sluice_options at_once = {0, 0, 0};
+	struct worker producer;
+	struct gated q;
+	uint64_t item;
+
+	cr_assert_eq(gated_init(&q, 1, &at_once), 0);
+	cr_assert_eq(gated_put(&q, 0), 0);
+	q.priv.engine.ck.gate = 1; /* and its holder is suspended */
+	worker_start(&producer, put_for_a_second, &q);
+	wait_until_asleep(&producer);
+	cr_assert_eq(gated_get(&q, &item), 0);
+	worker_join(&producer);
+	cr_assert_eq(gated_size(&q), 0);
+	cr_assert_eq(q.priv.not_full.word, 0);
+	q.priv.engine.ck.gate = 0;
+	gated_destroy(&q);
+}
+
 TEST(ck_engine, producers_sleep_at_the_gate_and_are_let_in_one_by_one)
 {
 	struct worker workers[4];

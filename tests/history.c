@@ -8,6 +8,7 @@
  * held against trying all orders. At the end, threads record what toy queues do that are wrong on
  * purpose.
  */
+#include <assert.h>
 #include <errno.h>
 
 #include "history.h"
@@ -41,6 +42,7 @@ struct done {
 static uint64_t
 below(uint64_t *state, uint64_t n)
 {
+	assert(n > 0);
 	return chance(state) % n;
 }
 
@@ -97,7 +99,7 @@ join_batches(struct history_log *log, uint64_t *state)
 static void
 history_make(struct history *h, const struct recipe *recipe, uint64_t *state)
 {
-	struct done *lists[HISTORY_THREADS];
+	struct done *lists[HISTORY_THREADS] = {NULL};
 	uint32_t *const queue = history_allocate(recipe->ops, sizeof(*queue));
 	size_t head = 0;
 	size_t tail = 0;
@@ -162,8 +164,9 @@ history_make(struct history *h, const struct recipe *recipe, uint64_t *state)
 	for (unsigned int t = 0; t < h->threads; t++) {
 		stretch(lists[t], h->logs[t].count, recipe->stretch, state);
 		join_batches(&h->logs[t], state);
-		free(lists[t]);
 	}
+	for (unsigned int t = 0; t < HISTORY_THREADS; t++)
+		free(lists[t]);
 	free(queue);
 }
 
@@ -335,7 +338,7 @@ tell(enum lie lie, struct history *h, uint64_t *state)
 static bool
 explains(const struct history *h, const struct history_op *const *order, size_t n)
 {
-	uint32_t queue[MAX_OPS];
+	uint32_t queue[MAX_OPS] = {0};
 	size_t head = 0;
 	size_t tail = 0;
 	bool closed = false;

@@ -103,7 +103,7 @@ struct kind {
 	static void NAME##_k_close(void *q) { NAME##_close(q); }                                   \
 	static void NAME##_k_call(void *q, struct call *c)                                         \
 	{                                                                                          \
-		struct NAME##_item items[MOST];                                                    \
+		struct NAME##_item items[MOST] = {{{0}}};                                            \
 		size_t moved = 0;                                                                  \
 		int error = 0;                                                                     \
 		for (size_t i = 0; i < c->n; i++)                                                  \

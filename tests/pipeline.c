@@ -552,7 +552,7 @@ write_file(const char *path, size_t size)
 static void
 plant(void)
 {
-	static const size_t sizes[] = {0, 1, 65535, 65536, 65537, 131072, 3 * 1024 * 1024};
+	static const size_t sizes[] = {0, 1, 65535, 65536, 65537, 131072, 3UL * 1024 * 1024};
 	const char *temporary = getenv("TMPDIR");
 	char path[100];
 
@@ -616,7 +616,8 @@ static char *
 sorted(const char *text)
 {
 	size_t length = strlen(text), count = 0;
-	char *copy = strcpy(text_of_size(length), text), *result = text_of_size(length + 1);
+	char *copy = memcpy(text_of_size(length), text, length + 1),
+	     *result = text_of_size(length + 1);
 	char *end = result;
 	char **lines = calloc(length + 1, sizeof *lines);
 
@@ -776,6 +777,6 @@ TEST(memory, a_file_may_be_larger_than_the_memory)
 
 	skip_unless_started_under(limits);
 	write_file("large", 0);
-	cr_assert_eq(truncate("large", 256 * 1024 * 1024), 0);
+	cr_assert_eq(truncate("large", 256L * 1024 * 1024), 0);
 	expect_digests(run_under(limits, "digest --producers 1 large"), "sha256sum large");
 }

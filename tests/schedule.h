@@ -366,8 +366,8 @@ schedule_candidates(unsigned int who[2 * SCHEDULE_THREADS], bool expired[2 * SCH
 static unsigned int
 schedule_pick(void)
 {
-	unsigned int who[2 * SCHEDULE_THREADS];
-	bool expired[2 * SCHEDULE_THREADS];
+	unsigned int who[2 * SCHEDULE_THREADS] = {0};
+	bool expired[2 * SCHEDULE_THREADS] = {false};
 	unsigned int n;
 	unsigned int i;
 	bool anybody = false;
@@ -431,7 +431,7 @@ static void __attribute__((noinline)) schedule_point(const char *operation, cons
 {
 	const unsigned int self = schedule_now.running;
 	unsigned int who[2 * SCHEDULE_THREADS];
-	bool expired[2 * SCHEDULE_THREADS];
+	bool expired[2 * SCHEDULE_THREADS] = {false};
 
 	if (++schedule_now.steps > SCHEDULE_STEPS)
 		schedule_wrong("goes on for ever");
@@ -718,7 +718,7 @@ schedule_futex_wait(const uint32_t *word, uint32_t expected, const struct timesp
 static inline void
 schedule_futex_wake(const uint32_t *word, int count)
 {
-	unsigned int sleepers[SCHEDULE_THREADS + 1];
+	unsigned int sleepers[SCHEDULE_THREADS + 1] = {0};
 	struct schedule_thread *const self = &schedule_now.thread[schedule_now.running];
 
 	if (!schedule_is_hooked())

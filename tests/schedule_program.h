@@ -17,6 +17,7 @@
  *   bound    never more items than the capacity
  *   full     EAGAIN or ETIMEDOUT from a put, or a batch cut short, only if the queue may have been full
  *            meanwhile
+ *   size     within the capacity, and no more than may have been there meanwhile
  *   empty    likewise; a get that has not returned may have its item already
  *   closed   EPIPE from a put only if closed; no put is accepted that began after close returned
  *   drained  after EPIPE from a get there is nothing, for ever
@@ -371,8 +372,7 @@ run_letter(unsigned int thread, char letter, uint64_t value)
 		break;
 	case 's':
 		current[thread] = c = begin('s', 0);
-		schedule_require(verbs->size() <= program.capacity,
-				 "says a size above the capacity");
+		c->value = verbs->size();
 		end(c, verbs->is_closed() ? EPIPE : 0);
 		break;
 	default:
@@ -762,6 +762,17 @@ was_all_done(const struct call *join)
 }
 
 static void
+check_state(const struct call *state)
+{
+	schedule_require(state->value <= program.capacity &&
+				 state->value + count_ended('g', state->begin) <=
+					 count_begun('p', state->end),
+			 "says a size that never was");
+	schedule_require(state->result == 0 || closed_by(state->end),
+			 "closed, says is_closed, and it is not");
+}
+
+static void
 check_calls(void)
 {
 	const size_t unknown = gets_under_way() + count_dropped();
@@ -801,8 +812,7 @@ check_calls(void)
 		else if (c->what == 'j' && c->result == 0)
 			schedule_require(discarding() || was_all_done(c), "join returns too early");
 		else if (c->what == 's')
-			schedule_require(c->result == EPIPE ? closed_by(c->end) : true,
-					 "closed, says is_closed, and it is not");
+			check_state(c);
 	}
 	schedule_require(missing <= unknown, "an item is lost");
 	schedule_require(count_ended('d', NEVER) <= ring_gets(), "more are done than were got");

@@ -199,6 +199,12 @@ TEST(mpmc, join_returns_when_all_is_done_and_not_before)
 	EVERY_SCHEDULE(mpmc, 2, 1, "g|pgd|j", WITHIN(2, 0, 0));
 }
 
+TEST(mpmc, the_size_is_within_the_capacity_and_within_what_was_put)
+{
+	EVERY_SCHEDULE(mpmc, 1, 1, "gp|s", WITHIN(2, 0, 0));
+	EVERY_SCHEDULE(mpmc, 2, 0, "tr|s", WITHIN(2, 0, 0));
+}
+
 TEST(mpmc, a_deadline_costs_nobody_a_wake)
 {
 	EVERY_SCHEDULE(mpmc, 1, 0, "v|g|p", WITHIN(3, 0, 1));
@@ -254,6 +260,12 @@ TEST(ck_mpmc, a_put_that_raced_with_close_is_refused_or_got)
 TEST(ck_mpmc, join_returns_when_all_is_done_and_not_before)
 {
 	EVERY_SCHEDULE(ck_mpmc, 2, 1, "pj|gd|gd", WITHIN(2, 1, 0));
+	EVERY_SCHEDULE(ck_mpmc, 1, 0, "p|gdd", WITHIN(2, 0, 0));
+}
+
+TEST(ck_mpmc, a_get_that_loses_its_item_to_another_leaves_its_target_alone)
+{
+	EVERY_SCHEDULE(ck_mpmc, 1, 1, "r|r", WITHIN(2, 0, 0));
 }
 
 TEST(ck_spmc, one_and_one_lose_nothing_and_nobody)
@@ -271,6 +283,11 @@ TEST(wide, items_go_through_slots_whole_and_once)
 }
 
 /* Where a locked operation is no full fence, F1, F2 and G1 stand in for it. */
+TEST(wide, a_slot_is_used_again_only_when_its_item_is_out)
+{
+	EVERY_SCHEDULE(wide, 2, 2, "r|rt", WITHIN(2, 0, 0), .withhold = SLUICE_PRIV_SPARE_SLOTS);
+}
+
 TEST(weak, fences_keep_every_wake)
 {
 	EVERY_SCHEDULE(mpmc, 1, 0, "p|g", WITHIN(2, 1, 0), .weak = true);

@@ -138,7 +138,7 @@ item_make(const struct kind *kind, uint64_t number, void *item)
 
 	for (i = 0; i < kind->bytes; i++)
 		bytes[i] = i < sizeof(number) ? (unsigned char)(number >> (8 * i))
-					      : (unsigned char)(bytes[i - 8] * 5 + i);
+					      : (unsigned char)(bytes[i - 8] * (size_t)5 + i);
 }
 
 static uint64_t
