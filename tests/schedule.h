@@ -726,7 +726,7 @@ schedule_futex_wake(const uint32_t *word, int count)
 	schedule_locked("futex wake", word);
 	if (self->wakes < SCHEDULE_WAKES)
 		self->woke[self->wakes++] = word;
-	for (; count > 0; count--) {
+	while (count > 0) {
 		unsigned int n = 0;
 		unsigned int timed;
 		unsigned int i;
@@ -747,10 +747,10 @@ schedule_futex_wake(const uint32_t *word, int count)
 		if (i == n) {
 			schedule_now.faults--;
 			schedule_end_sleep(sleepers[SCHEDULE_THREADS], true);
-			count++;
 		} else {
 			schedule_end_sleep(sleepers[i], false);
 			schedule_now.thread[sleepers[i]].woken = word;
+			count--;
 		}
 	}
 }
