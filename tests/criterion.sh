@@ -3,8 +3,9 @@
 #
 # criterion.sh SECONDS PROGRAM - runs a program of Criterion tests and counts.
 #
-# Prints what PROGRAM printed (it is kept in PROGRAM.log), then `N passed, N failed`. A test that
-# crashed or ran out of time has failed. If PROGRAM fails otherwise, hangs, ends early or contains no
+# SECONDS are five times as many when SLUICE_TEST_LONG=1. Prints what PROGRAM printed (it is kept in
+# PROGRAM.log), then `N passed, N failed`. A test that crashed or ran out of time has failed. If PROGRAM
+# fails otherwise, hangs, ends early or contains no
 # test, that is a failure of its own; so is what a sanitizer reported about tests that had passed, as
 # LeakSanitizer does. A skipped test is in neither number; its line says [SKIP].
 
@@ -13,6 +14,8 @@ set -euo pipefail
 seconds=$1
 program=$2
 log=$program.log
+
+[[ ${SLUICE_TEST_LONG-} != 1 ]] || seconds=$((5 * seconds))
 
 status=0
 # To a file, not to a pipe: a process that outlives the program would keep a pipe open.
