@@ -5,9 +5,9 @@
 #
 # SECONDS are five times as many when SLUICE_TEST_LONG=1. Prints what PROGRAM printed (it is kept in
 # PROGRAM.log), then `N passed, N failed`. A test that crashed or ran out of time has failed. If PROGRAM
-# fails otherwise, hangs, ends early or contains no
-# test, that is a failure of its own; so is what a sanitizer reported about tests that had passed, as
-# LeakSanitizer does. A skipped test is in neither number; its line says [SKIP].
+# fails otherwise, hangs, ends early or contains no test, that is a failure of its own; so is what a
+# sanitizer reported about tests that had passed, as LeakSanitizer does. A skipped test is in neither
+# number; its line says [SKIP].
 
 set -euo pipefail
 
