@@ -43,6 +43,9 @@ struct row {
 	const struct bench_queue *queue;
 	char name[64];
 	bool baseline_first; /* next time */
+	size_t capacity;     /* what the queue really holds; 0 before the first measurement */
+	size_t measured;     /* times */
+	size_t cut;          /* times that was cut off */
 	char error[128];     /* of the last failed repetition */
 	double (*samples)[COLUMNS];
 	size_t count;
@@ -84,10 +87,39 @@ count(struct gbench_state *st, enum column column, double value)
 	gbench_set_counter(st, counters[column], value, GBENCH_PLAIN);
 }
 
+/* What a reader must know of the row, in a few words; "" if that is nothing. */
+static void
+describe(const struct row *row, char *text, size_t size)
+{
+	char holds[48] = "";
+	char cut[96] = "";
+	const char *const parts[] = {
+		row->queue->never_sleeps ? "never sleeps" : "",
+		holds,
+		row->queue->note ? row->queue->note : "",
+		cut,
+	};
+	size_t length = 0;
+
+	if (row->capacity != 0 && row->capacity != row->workload->capacity)
+		snprintf(holds, sizeof(holds), "holds %zu", row->capacity);
+	if (row->cut > 0)
+		snprintf(cut, sizeof(cut), "cut off in %zu of %zu: still going 1 s after the end",
+			 row->cut, row->measured);
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && length < size; i++) {
+		if (parts[i][0])
+			length += (size_t)snprintf(text + length, size - length, "%s%s",
+						   length > 0 ? ", " : "", parts[i]);
+	}
+}
+
 static void
 report_counters(struct gbench_state *st, const struct row *row, const struct bench_result *mine,
 		const struct bench_result *base)
 {
+	char text[256];
+
 	gbench_set_items_processed(st, (int64_t)mine->items);
 	count(st, TIMES_MUTEX, items_per_second(mine) / items_per_second(base));
 	count(st, CPU_NS_PER_ITEM, cpu_per_item(mine) * 1e9);
@@ -101,8 +133,9 @@ report_counters(struct gbench_state *st, const struct row *row, const struct ben
 		count(st, P99_NS, mine->p99_ns);
 		count(st, P999_NS, mine->p999_ns);
 	}
-	if (row->queue->note)
-		gbench_set_label(st, row->queue->note);
+	describe(row, text, sizeof(text));
+	if (text[0])
+		gbench_set_label(st, text);
 }
 
 /* An interleaved run shows no row before it is nearly over. */
@@ -117,16 +150,17 @@ show_progress(const char *what)
 static const char *
 measure_pair(struct row *row, struct bench_result *mine, struct bench_result *base)
 {
+	const struct bench_queue *baseline = bench_baseline(row->queue);
 	const bool baseline_first = row->baseline_first;
 	const char *error = NULL;
 
 	row->baseline_first = !baseline_first;
 	if (baseline_first)
-		error = bench_measure(bench_baseline, row->workload, base);
+		error = bench_measure(baseline, row->workload, base);
 	if (!error)
 		error = bench_measure(row->queue, row->workload, mine);
 	if (!error && !baseline_first)
-		error = bench_measure(bench_baseline, row->workload, base);
+		error = bench_measure(baseline, row->workload, base);
 	return error;
 }
 
@@ -148,6 +182,9 @@ run_row(struct gbench_state *st, void *user)
 			return;
 		}
 		gbench_set_iteration_time(st, mine.seconds);
+		row->capacity = mine.capacity;
+		row->measured++;
+		row->cut += mine.cut;
 		add(&mine_sum, &mine);
 		add(&base_sum, &base);
 	}
@@ -168,30 +205,42 @@ has_row(const struct bench_workload *workload, const struct bench_queue *queue, 
 {
 	if (!bench_admits(queue, workload))
 		return false;
-	return !quick || (workload->quick && same_kind(workload->producers, queue->producers) &&
-			  same_kind(workload->consumers, queue->consumers));
+	if (!quick)
+		return true;
+	if (bench_with_peers)
+		return workload->length == BENCH_QUICK_WITH_PEERS;
+	return workload->length >= BENCH_QUICK &&
+	       same_kind(workload->producers, queue->producers) &&
+	       same_kind(workload->consumers, queue->consumers);
 }
 
 static void
 register_row(struct row *row)
 {
-	static const char *const names[] = {"p", "c", "cap"};
+	static const char *const names[] = {"p", "c", "cap", "bytes", "batch"};
 	const struct bench_workload *w = row->workload;
-	const int64_t values[] = {w->producers, w->consumers, (int64_t)w->capacity};
+	const int64_t values[] = {w->producers, w->consumers, (int64_t)w->capacity,
+				  (int64_t)w->item_bytes, (int64_t)w->batch};
+	size_t count = 3;
+	size_t length;
 	struct gbench *bench;
-	int length;
 
-	length = snprintf(row->name, sizeof(row->name), "%s/%s", w->kind, row->queue->name);
+	length = (size_t)snprintf(row->name, sizeof(row->name), "%s/%s", w->kind, row->queue->name);
 	bench = gbench_register(row->name, run_row, row);
 	gbench_use_manual_time(bench);
 	gbench_unit(bench, GBENCH_MILLISECOND);
 	if (!w->has_arguments)
 		return;
-	gbench_arg_names(bench, names, 3);
-	gbench_args(bench, values, 3);
+	if (w->item_bytes != sizeof(bench_item8))
+		count = 4;
+	if (w->batch > 1)
+		count = 5;
+	gbench_arg_names(bench, names, count);
+	gbench_args(bench, values, count);
 	/* What the library makes of them, to recognise its reports. */
-	snprintf(row->name + length, sizeof(row->name) - (size_t)length, "/p:%u/c:%u/cap:%zu",
-		 w->producers, w->consumers, w->capacity);
+	for (size_t i = 0; i < count; i++)
+		length += (size_t)snprintf(row->name + length, sizeof(row->name) - length,
+					   "/%s:%lld", names[i], (long long)values[i]);
 }
 
 void
@@ -213,17 +262,26 @@ harness_register(bool quick)
 
 /* --- Results ---------------------------------------------------------------------------------- */
 
-/* The row of a run, whose name the library ends in "/manual_time" and the like. */
+/*
+ * The row of a run, whose name the library ends in "/manual_time" and the like: the longest, because
+ * some names begin with all of another.
+ */
 static struct row *
 row_of(const struct gbench_run *run)
 {
+	struct row *found = NULL;
+	size_t longest = 0;
+
 	for (size_t i = 0; i < row_count; i++) {
 		size_t length = strlen(rows[i].name);
 
-		if (strncmp(run->name, rows[i].name, length) == 0 && run->name[length] == '/')
-			return &rows[i];
+		if (length > longest && strncmp(run->name, rows[i].name, length) == 0 &&
+		    run->name[length] == '/') {
+			found = &rows[i];
+			longest = length;
+		}
 	}
-	return NULL;
+	return found;
 }
 
 static void
@@ -305,47 +363,76 @@ median(const struct row *row, enum column column)
 }
 
 static void
-print_row(FILE *out, const struct row *row)
+print_row(FILE *out, const struct row *row, int name_width)
 {
 	const struct spread rate = spread(row, ITEMS_PER_SECOND);
 	char range[32];
+	char text[256];
 
 	snprintf(range, sizeof(range), "%.4g .. %.4g", rate.min * 1e-6, rate.max * 1e-6);
-	fprintf(out, "%-38s %9.4g %19s %9.3g %11.4g %11.3g %9.3g", row->name, rate.median * 1e-6,
-		range, median(row, TIMES_MUTEX), median(row, CPU_NS_PER_ITEM),
+	fprintf(out, "%-*s %9.4g %19s %9.3g %11.4g %11.3g %9.3g", name_width, row->name,
+		rate.median * 1e-6, range, median(row, TIMES_MUTEX), median(row, CPU_NS_PER_ITEM),
 		median(row, CPU_TIMES_MUTEX), median(row, SWITCHES_PER_1000));
 	if (!isnan(median(row, NS_PER_PAIR)))
 		fprintf(out, "  %.3g ns a pair", median(row, NS_PER_PAIR));
 	if (!isnan(median(row, P50_NS)))
 		fprintf(out, "  p50 %.0f, p99 %.0f, p99.9 %.0f ns", median(row, P50_NS),
 			median(row, P99_NS), median(row, P999_NS));
-	if (row->queue->note)
-		fprintf(out, "  %s", row->queue->note);
-	fputc('\n', out);
+	describe(row, text, sizeof(text));
+	fprintf(out, "%s%s\n", text[0] ? "  " : "", text);
+}
+
+static bool
+has_run(const struct row *row)
+{
+	return row->count > 0 || row->error[0];
+}
+
+/* Workloads in their order; in each the fastest first, what has no numbers last. */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const struct row *x = *(const struct row *const *)a;
+	const struct row *y = *(const struct row *const *)b;
+	double x_rate = x->count > 0 ? median(x, ITEMS_PER_SECOND) : 0;
+	double y_rate = y->count > 0 ? median(y, ITEMS_PER_SECOND) : 0;
+
+	if (x->workload != y->workload)
+		return (x->workload > y->workload) - (x->workload < y->workload);
+	return (x_rate < y_rate) - (x_rate > y_rate);
 }
 
 bool
 harness_report(FILE *out, const char *footer)
 {
 	const struct bench_workload *group = NULL;
+	const struct row *ran[row_count + 1];
+	size_t count = 0;
+	int name_width = 38;
 	bool failed = false;
 
 	for (size_t i = 0; i < row_count; i++) {
-		const struct row *row = &rows[i];
-
-		if (row->count == 0 && !row->error[0])
+		if (!has_run(&rows[i]))
 			continue;
+		ran[count++] = &rows[i];
+		if ((int)strlen(rows[i].name) > name_width)
+			name_width = (int)strlen(rows[i].name);
+	}
+	qsort(ran, count, sizeof(ran[0]), compare_rows);
+	for (size_t i = 0; i < count; i++) {
+		const struct row *row = ran[i];
+
 		if (!group)
-			fprintf(out, "\n%-38s %9s %19s %9s %11s %11s %9s\n",
+			fprintf(out, "\n%-*s %9s %19s %9s %11s %11s %9s\n", name_width,
 				"median of repetitions", "Mitems/s", "min .. max", "x mutex",
 				"CPU ns/item", "CPU x mutex", "sw/1000");
 		else if (group != row->workload)
 			fputc('\n', out);
 		group = row->workload;
 		if (row->count > 0)
-			print_row(out, row);
+			print_row(out, row, name_width);
 		if (row->error[0]) {
-			fprintf(out, "%-38s FAILED: %s\n", row->name, row->error);
+			fprintf(out, "%-*s FAILED: %s\n", name_width, row->name, row->error);
 			failed = true;
 		}
 	}

@@ -7,7 +7,12 @@
  *	failed = harness_report(stdout, "what machine this is");
  *
  * A row is a workload with a queue, such as transfer/mpmc/p:4/c:2/cap:64. There is one for every
- * queue and every workload that the queue's threads allow.
+ * queue and every workload that fit: the queue allows so many threads, and carries such items.
+ * Where items are wider than 8 bytes the name goes on with /bytes:64, with batches /bytes:8/batch:32.
+ *
+ * Beside the numbers stands what they do not tell: that a queue never sleeps (it looks again and
+ * again, at the cost of a core, however long there is nothing to do), that it holds more or less
+ * than the row's capacity, that it was cut off (see workloads.h).
  *
  * How a ratio comes about. Each repetition of a row runs two measurements side by side: the queue's
  * and the mutex baseline's, now one first, now the other; their quotient is the repetition's ratio,
@@ -26,7 +31,8 @@
 
 /*
  * Register all rows, or only those of the short run: transfer at capacity 64, each with the queues
- * that are made for exactly its kind of producers and consumers, one or many.
+ * that are made for exactly its kind of producers and consumers, one or many. With the peers it is
+ * transfer at 4:2 and 1:1, with all queues that allow it.
  */
 void harness_register(bool quick);
 
@@ -34,8 +40,8 @@ void harness_register(bool quick);
 size_t harness_run(void);
 
 /*
- * Print the table, its first row the headline, and the footer below it; nothing if nothing ran.
- * Returns whether a row failed.
+ * Print the table and the footer below it; nothing if nothing ran. The headline's workload stands
+ * first, and in each workload the fastest row. Returns whether a row failed.
  */
 bool harness_report(FILE *out, const char *footer);
 

@@ -12,6 +12,7 @@
 #include "gbench.h"
 #include "harness.h"
 #include "machine.h"
+#include "queues.h"
 
 static void
 usage(void)
@@ -19,14 +20,19 @@ usage(void)
 	puts("sluice-bench: compare Sluice's queues with a mutex and with each other\n"
 	     "\n"
 	     "  --quick   only the headline and the one-sided queues at capacity 64, under a "
-	     "minute\n"
+	     "minute;\n"
+	     "            where the peers were built, 4:2 and 1:1 at capacity 64, under 3 minutes\n"
 	     "  --help    this text\n"
 	     "\n"
-	     "Rows are named transfer/QUEUE/p:PRODUCERS/c:CONSUMERS/cap:CAPACITY, "
+	     "Rows are named transfer/QUEUE/p:PRODUCERS/c:CONSUMERS/cap:CAPACITY (and /bytes:ITEM"
+	     "\n"
+	     "where items are wide, /bytes:8/batch:N where they move by batches), "
 	     "roundtrip/QUEUE,\n"
 	     "trypair/QUEUE and paced/QUEUE. The options of Google Benchmark choose among them\n"
 	     "(--benchmark_filter=transfer/.*/p:4/c:2) and write files (--benchmark_out=FILE).\n"
-	     "Unless they say otherwise, every row runs 9 times, all rows shuffled.\n");
+	     "Unless they say otherwise, every row runs 9 times (5 in the full run with peers), "
+	     "all\n"
+	     "rows shuffled.\n");
 	gbench_print_options();
 }
 
@@ -50,17 +56,18 @@ take_option(int *argc, char **argv, const char *option)
 int
 main(int argc, char **argv)
 {
+	const bool quick = take_option(&argc, argv, "--quick");
 	/*
 	 * Stand before the user's, which thereby override them. An iteration is a whole measurement
 	 * and long enough, so that any least time makes it one to a repetition.
 	 */
-	static char *const defaults[] = {
-		"--benchmark_repetitions=9",
+	char *const defaults[] = {
+		bench_with_peers && !quick ? "--benchmark_repetitions=5"
+					   : "--benchmark_repetitions=9",
 		"--benchmark_min_time=0.001",
 		"--benchmark_enable_random_interleaving=true",
 	};
 	const size_t default_count = sizeof(defaults) / sizeof(defaults[0]);
-	const bool quick = take_option(&argc, argv, "--quick");
 	int count = argc + (int)default_count;
 	char **arguments = calloc((size_t)count + 1, sizeof(*arguments));
 	char machine[512];

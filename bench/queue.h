@@ -1,38 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.h - what the comparison asks of a queue of uint64_t, and how a queue answers it.
+ * queue.h - what the comparison asks of a queue, and how a queue answers it.
  *
  *	SLUICE_DEFINE_SPSC(spsc, uint64_t)
- *	BENCH_QUEUE(spsc, 1, 1, NULL)		const struct bench_queue spsc_bench
+ *	BENCH_QUEUE(spsc, bench_item8, .name = "spsc", .producers = 1, .consumers = 1)
  *
- * BENCH_QUEUE takes the name of a queue type that has the verbs init (with NULL options), destroy,
- * put, try_put, get, try_get and close of sluice.h, how many producers and consumers it allows at
- * most (1 or BENCH_ANY), and what a reader of its numbers must know (NULL: nothing).
+ * defines const struct bench_queue spsc_bench. BENCH_QUEUE takes the name of a queue type that has
+ * the verbs init (with NULL options), destroy, put, try_put, get, try_get, close and capacity of
+ * sluice.h, the type of its items, one of item.h, and what else stands in struct bench_queue, in
+ * that order. After it,
+ *
+ *	BENCH_QUEUE_BATCH(spsc, bench_item8, .name = "spsc", .producers = 1, .consumers = 1)
+ *
+ * defines spsc_batch_bench: the same queue, moved by put_many and get_many.
  *
  * The loops that touch an item at full speed are compiled once for each queue, with its verbs
  * before the compiler's eyes, as in a program that uses that queue; whether to inline them is the
- * compiler's decision there, too. The two function pointers to verbs serve workloads that sleep for
- * each item. So no queue pays for the harness, and all loops are the same code.
+ * compiler's decision there, too. That is why this file is C and C++: a queue written in C++ gets
+ * its loops from here as well. The function pointers to verbs serve workloads that sleep for each
+ * item, and tests. So no queue pays for the harness, and all loops are the same code.
  */
 #ifndef BENCH_QUEUE_H
 #define BENCH_QUEUE_H
 
 #include <errno.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 
+#ifdef __cplusplus
+#include <atomic>
+using std::atomic_bool;
+using std::atomic_load_explicit;
+using std::memory_order_relaxed;
+extern "C" {
+#else
+#include <stdatomic.h>
+#endif
+
+#include "item.h"
+
 #define BENCH_ANY UINT_MAX
+
+/* Items a call, where a queue is moved by batches. */
+#define BENCH_BATCH 32
 
 /* What a thread sent or received; sums are modulo 2^64. */
 struct bench_tally {
 	uint64_t items;
 	uint64_t sum;
-	bool failed; /* a verb did what its contract excludes */
+	bool failed;  /* a verb did what its contract excludes */
+	bool refused; /* a put answered that the queue is closed */
 };
 
 /* How long single events took, in nanoseconds, the first of them up to max. */
@@ -44,21 +65,34 @@ struct bench_times {
 
 struct bench_queue {
 	const char *name;
-	unsigned int producers; /* at most */
+	unsigned int producers; /* at most: 1 or BENCH_ANY */
 	unsigned int consumers;
-	const char *note; /* or NULL */
+	const char *note;  /* what a reader of its numbers must know, or NULL */
+	bool never_sleeps; /* waits by looking again and again */
+	/*
+	 * Whether a measurement may be cut off: close may be called while others put, and makes a put
+	 * that waits give up. An item that slips in afterwards stays in the queue.
+	 */
+	bool may_be_cut;
+
+	/* From here on what BENCH_QUEUE fills in. */
+	size_t item_bytes;
+	size_t batch; /* items a call */
 
 	/* NULL: no memory, or init refused the capacity. */
 	void *(*create)(size_t capacity);
 	void (*destroy)(void *queue);
+	size_t (*capacity)(const void *queue); /* what it really holds */
 	void (*close)(void *queue);
-	int (*put)(void *queue, uint64_t item);
-	int (*get)(void *queue, uint64_t *item);
+	int (*put)(void *queue, uint64_t number);
+	int (*get)(void *queue, uint64_t *number);
+	int (*try_put)(void *queue, uint64_t number);
+	int (*try_get)(void *queue, uint64_t *number);
 
-	/* Put first, first + 1, and so on until told to stop. */
+	/* Put first, first + 1, and so on until told to stop, or until the queue is closed. */
 	struct bench_tally (*produce)(void *queue, uint64_t first, const atomic_bool *stop);
-	/* Get until the queue is closed and drained. */
-	struct bench_tally (*consume)(void *queue);
+	/* Get until the queue is closed and drained, or until cut off. */
+	struct bench_tally (*consume)(void *queue, const atomic_bool *cut);
 	/* Send a number there and wait until it is back, until told to stop. */
 	struct bench_tally (*ping)(void *there, void *back, const atomic_bool *stop,
 				   struct bench_times *times);
@@ -76,8 +110,13 @@ struct bench_queue {
 
 #define BENCH_INLINE static inline __attribute__((always_inline))
 
-typedef int bench_put_fn(void *queue, uint64_t item);
-typedef int bench_get_fn(void *queue, uint64_t *item);
+#define BENCH_TALLY_ZERO                                                                           \
+	{                                                                                          \
+		0, 0, false, false                                                                 \
+	}
+
+typedef int bench_put_fn(void *queue, uint64_t number);
+typedef int bench_get_fn(void *queue, uint64_t *number);
 
 BENCH_INLINE uint64_t
 bench_now(void)
@@ -97,12 +136,15 @@ bench_stopped(const atomic_bool *stop)
 BENCH_INLINE struct bench_tally
 bench_produce(bench_put_fn *put, void *queue, uint64_t first, const atomic_bool *stop)
 {
-	struct bench_tally tally = {0};
+	struct bench_tally tally = BENCH_TALLY_ZERO;
 
 	do {
 		for (int i = 0; i < BENCH_BLOCK; i++) {
-			if (put(queue, first + tally.items) != 0) {
-				tally.failed = true;
+			int error = put(queue, first + tally.items);
+
+			if (error) {
+				tally.refused = error == EPIPE;
+				tally.failed = error != EPIPE;
 				return tally;
 			}
 			tally.sum += first + tally.items++;
@@ -112,17 +154,23 @@ bench_produce(bench_put_fn *put, void *queue, uint64_t first, const atomic_bool 
 }
 
 BENCH_INLINE struct bench_tally
-bench_consume(bench_get_fn *get, void *queue)
+bench_consume(bench_get_fn *get, void *queue, const atomic_bool *cut)
 {
-	struct bench_tally tally = {0};
+	struct bench_tally tally = BENCH_TALLY_ZERO;
 	uint64_t item = 0;
-	int error;
 
-	while ((error = get(queue, &item)) == 0) {
-		tally.items++;
-		tally.sum += item;
-	}
-	tally.failed = error != EPIPE;
+	do {
+		for (int i = 0; i < BENCH_BLOCK; i++) {
+			int error = get(queue, &item);
+
+			if (error) {
+				tally.failed = error != EPIPE;
+				return tally;
+			}
+			tally.items++;
+			tally.sum += item;
+		}
+	} while (!bench_stopped(cut));
 	return tally;
 }
 
@@ -131,7 +179,7 @@ BENCH_INLINE struct bench_tally
 bench_ping(bench_put_fn *put, bench_get_fn *get, void *there, void *back, const atomic_bool *stop,
 	   struct bench_times *times)
 {
-	struct bench_tally tally = {0};
+	struct bench_tally tally = BENCH_TALLY_ZERO;
 	uint64_t item;
 	uint64_t now = bench_now();
 
@@ -154,7 +202,7 @@ bench_ping(bench_put_fn *put, bench_get_fn *get, void *there, void *back, const 
 BENCH_INLINE struct bench_tally
 bench_echo(bench_put_fn *put, bench_get_fn *get, void *there, void *back)
 {
-	struct bench_tally tally = {0};
+	struct bench_tally tally = BENCH_TALLY_ZERO;
 	uint64_t item = 0;
 	int error;
 
@@ -169,7 +217,7 @@ bench_echo(bench_put_fn *put, bench_get_fn *get, void *there, void *back)
 BENCH_INLINE struct bench_tally
 bench_trypair(bench_put_fn *try_put, bench_get_fn *try_get, void *queue, const atomic_bool *stop)
 {
-	struct bench_tally tally = {0};
+	struct bench_tally tally = BENCH_TALLY_ZERO;
 	uint64_t item;
 
 	do {
@@ -195,10 +243,10 @@ bench_allocate(size_t size)
 			     (size + BENCH_ALIGNMENT - 1) / BENCH_ALIGNMENT * BENCH_ALIGNMENT);
 }
 
-#define BENCH_QUEUE(NAME, PRODUCERS, CONSUMERS, NOTE)                                              \
+#define BENCH_QUEUE(NAME, ITEM, ...)                                                               \
 	static void *NAME##_bench_create(size_t capacity)                                          \
 	{                                                                                          \
-		struct NAME *q = bench_allocate(sizeof(*q));                                       \
+		struct NAME *q = (struct NAME *)bench_allocate(sizeof(*q));                        \
                                                                                                    \
 		if (!q || NAME##_init(q, capacity, NULL) == 0)                                     \
 			return q;                                                                  \
@@ -208,33 +256,50 @@ bench_allocate(size_t size)
                                                                                                    \
 	static void NAME##_bench_destroy(void *queue)                                              \
 	{                                                                                          \
-		NAME##_destroy(queue);                                                             \
+		NAME##_destroy((struct NAME *)queue);                                              \
 		free(queue);                                                                       \
+	}                                                                                          \
+                                                                                                   \
+	static size_t NAME##_bench_capacity(const void *queue)                                     \
+	{                                                                                          \
+		return NAME##_capacity((const struct NAME *)queue);                                \
 	}                                                                                          \
                                                                                                    \
 	static void NAME##_bench_close(void *queue)                                                \
 	{                                                                                          \
-		NAME##_close(queue);                                                               \
+		NAME##_close((struct NAME *)queue);                                                \
 	}                                                                                          \
                                                                                                    \
-	static inline int NAME##_bench_put(void *queue, uint64_t item)                             \
+	static inline int NAME##_bench_put(void *queue, uint64_t number)                           \
 	{                                                                                          \
-		return NAME##_put(queue, item);                                                    \
+		return NAME##_put((struct NAME *)queue, ITEM##_of(number));                        \
 	}                                                                                          \
                                                                                                    \
-	static inline int NAME##_bench_get(void *queue, uint64_t *item)                            \
+	static inline int NAME##_bench_get(void *queue, uint64_t *number)                          \
 	{                                                                                          \
-		return NAME##_get(queue, item);                                                    \
+		ITEM item = ITEM##_none();                                                         \
+		int error = NAME##_get((struct NAME *)queue, &item);                               \
+                                                                                                   \
+		if (error)                                                                         \
+			return error;                                                              \
+		*number = ITEM##_number(&item);                                                    \
+		return 0;                                                                          \
 	}                                                                                          \
                                                                                                    \
-	static inline int NAME##_bench_try_put(void *queue, uint64_t item)                         \
+	static inline int NAME##_bench_try_put(void *queue, uint64_t number)                       \
 	{                                                                                          \
-		return NAME##_try_put(queue, item);                                                \
+		return NAME##_try_put((struct NAME *)queue, ITEM##_of(number));                    \
 	}                                                                                          \
                                                                                                    \
-	static inline int NAME##_bench_try_get(void *queue, uint64_t *item)                        \
+	static inline int NAME##_bench_try_get(void *queue, uint64_t *number)                      \
 	{                                                                                          \
-		return NAME##_try_get(queue, item);                                                \
+		ITEM item = ITEM##_none();                                                         \
+		int error = NAME##_try_get((struct NAME *)queue, &item);                           \
+                                                                                                   \
+		if (error)                                                                         \
+			return error;                                                              \
+		*number = ITEM##_number(&item);                                                    \
+		return 0;                                                                          \
 	}                                                                                          \
                                                                                                    \
 	static struct bench_tally NAME##_bench_produce(void *queue, uint64_t first,                \
@@ -243,9 +308,9 @@ bench_allocate(size_t size)
 		return bench_produce(NAME##_bench_put, queue, first, stop);                        \
 	}                                                                                          \
                                                                                                    \
-	static struct bench_tally NAME##_bench_consume(void *queue)                                \
+	static struct bench_tally NAME##_bench_consume(void *queue, const atomic_bool *cut)        \
 	{                                                                                          \
-		return bench_consume(NAME##_bench_get, queue);                                     \
+		return bench_consume(NAME##_bench_get, queue, cut);                                \
 	}                                                                                          \
                                                                                                    \
 	static struct bench_tally NAME##_bench_ping(                                               \
@@ -264,21 +329,69 @@ bench_allocate(size_t size)
 		return bench_trypair(NAME##_bench_try_put, NAME##_bench_try_get, queue, stop);     \
 	}                                                                                          \
                                                                                                    \
-	static const struct bench_queue NAME##_bench = {                                           \
-		.name = #NAME,                                                                     \
-		.producers = PRODUCERS,                                                            \
-		.consumers = CONSUMERS,                                                            \
-		.note = NOTE,                                                                      \
+	BENCH_QUEUE_OBJECT(NAME, ITEM, NAME##_bench, 1, NAME##_bench_produce,                      \
+			   NAME##_bench_consume, __VA_ARGS__)
+
+/* The loops of bench_produce and bench_consume, by batches. */
+#define BENCH_QUEUE_BATCH(NAME, ITEM, ...)                                                         \
+	static struct bench_tally NAME##_bench_produce_many(void *queue, uint64_t first,           \
+							    const atomic_bool *stop)               \
+	{                                                                                          \
+		struct bench_tally tally = BENCH_TALLY_ZERO;                                       \
+		ITEM items[BENCH_BATCH];                                                           \
+                                                                                                   \
+		do {                                                                               \
+			for (size_t i = 0; i < BENCH_BATCH; i++)                                   \
+				items[i] = ITEM##_of(first + tally.items + i);                     \
+			size_t n = NAME##_put_many((struct NAME *)queue, items, BENCH_BATCH);      \
+                                                                                                   \
+			for (size_t i = 0; i < n; i++)                                             \
+				tally.sum += first + tally.items++;                                \
+			tally.refused = n < BENCH_BATCH;                                           \
+		} while (!tally.refused && !bench_stopped(stop));                                  \
+		return tally;                                                                      \
+	}                                                                                          \
+                                                                                                   \
+	static struct bench_tally NAME##_bench_consume_many(void *queue, const atomic_bool *cut)   \
+	{                                                                                          \
+		struct bench_tally tally = BENCH_TALLY_ZERO;                                       \
+		ITEM items[BENCH_BATCH];                                                           \
+		size_t n;                                                                          \
+                                                                                                   \
+		do {                                                                               \
+			n = NAME##_get_many((struct NAME *)queue, items, BENCH_BATCH);             \
+			for (size_t i = 0; i < n; i++)                                             \
+				tally.sum += ITEM##_number(&items[i]);                             \
+			tally.items += n;                                                          \
+		} while (n > 0 && !bench_stopped(cut));                                            \
+		return tally;                                                                      \
+	}                                                                                          \
+                                                                                                   \
+	BENCH_QUEUE_OBJECT(NAME, ITEM, NAME##_batch_bench, BENCH_BATCH, NAME##_bench_produce_many, \
+			   NAME##_bench_consume_many, __VA_ARGS__)
+
+#define BENCH_QUEUE_OBJECT(NAME, ITEM, OBJECT, BATCH, PRODUCE, CONSUME, ...)                       \
+	const struct bench_queue OBJECT = {                                                        \
+		__VA_ARGS__,                                                                       \
+		.item_bytes = sizeof(ITEM),                                                        \
+		.batch = BATCH,                                                                    \
 		.create = NAME##_bench_create,                                                     \
 		.destroy = NAME##_bench_destroy,                                                   \
+		.capacity = NAME##_bench_capacity,                                                 \
 		.close = NAME##_bench_close,                                                       \
 		.put = NAME##_bench_put,                                                           \
 		.get = NAME##_bench_get,                                                           \
-		.produce = NAME##_bench_produce,                                                   \
-		.consume = NAME##_bench_consume,                                                   \
+		.try_put = NAME##_bench_try_put,                                                   \
+		.try_get = NAME##_bench_try_get,                                                   \
+		.produce = PRODUCE,                                                                \
+		.consume = CONSUME,                                                                \
 		.ping = NAME##_bench_ping,                                                         \
 		.echo = NAME##_bench_echo,                                                         \
 		.trypair = NAME##_bench_trypair,                                                   \
 	};
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* workloads.c - the threads of a measurement and their bookkeeping; see workloads.h. */
-#define _GNU_SOURCE /* RUSAGE_THREAD, sched_setaffinity */
+#define _GNU_SOURCE /* RUSAGE_THREAD, sched_setaffinity, pthread_clockjoin_np */
 
 #include "workloads.h"
 
@@ -17,6 +17,7 @@ struct crew {
 	void *queue;
 	void *back; /* a second queue, for the way back */
 	atomic_bool stop;
+	atomic_bool cut;
 	atomic_uint sending; /* threads that still send */
 	pthread_barrier_t gate;
 	struct bench_times times;
@@ -54,7 +55,9 @@ transfer_produce(struct bench_worker *worker)
 static void
 transfer_consume(struct bench_worker *worker)
 {
-	worker->tally = worker->crew->ops->consume(worker->crew->queue);
+	struct crew *crew = worker->crew;
+
+	worker->tally = crew->ops->consume(crew->queue, &crew->cut);
 }
 
 static void
@@ -126,18 +129,28 @@ paced_consume(struct bench_worker *worker)
  * percentile of a thousand wants thousands of them; the paced rows count few items, too.
  */
 /* clang-format off */
+#define TRANSFER transfer_produce, transfer_consume
 const struct bench_workload bench_workloads[] = {
-	/* kind        p  c  capacity ms   arguments quick  bodies */
-	{ "transfer",  4, 2,   64,  100, true,     true,  transfer_produce, transfer_consume },
-	{ "transfer",  1, 1,   64,  100, true,     true,  transfer_produce, transfer_consume },
-	{ "transfer",  1, 4,   64,  100, true,     true,  transfer_produce, transfer_consume },
-	{ "transfer",  4, 1,   64,  100, true,     true,  transfer_produce, transfer_consume },
-	{ "transfer",  8, 8,   64,  100, true,     false, transfer_produce, transfer_consume },
-	{ "transfer",  2, 2, 1024,  100, true,     false, transfer_produce, transfer_consume },
-	{ "transfer",  4, 2, 1024,  100, true,     false, transfer_produce, transfer_consume },
-	{ "roundtrip", 1, 1,    1,  200, false,    false, roundtrip_ping, roundtrip_echo },
-	{ "trypair",   1, 0,   64,   20, false,    false, trypair, NULL },
-	{ "paced",     4, 2,   64,  200, false,    false, paced_produce, paced_consume },
+	/* kind          p    c capacity bytes batch  ms  arguments length            bodies */
+	{ "transfer",    4,   2,    64,    8,  1, 100, true,  BENCH_QUICK_WITH_PEERS, TRANSFER },
+	{ "transfer",    1,   1,    64,    8,  1, 100, true,  BENCH_QUICK_WITH_PEERS, TRANSFER },
+	{ "transfer",    1,   4,    64,    8,  1, 100, true,  BENCH_QUICK,            TRANSFER },
+	{ "transfer",    4,   1,    64,    8,  1, 100, true,  BENCH_QUICK,            TRANSFER },
+	{ "transfer",    8,   8,    64,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",   64,  32,    64,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",  200, 100,    64,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",    4,   2,     1,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",    4,   2,  1024,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",    4,   2, 65536,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",    2,   2,  1024,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",    1,   1,  1024,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",    4,   2,    64,   24,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",    4,   2,    64,   64,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",    4,   2,    64,  200,  1, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "transfer",    4,   2,  1024,    8, 32, 100, true,  BENCH_FULL,             TRANSFER },
+	{ "roundtrip",   1,   1,     1,    8,  1, 200, false, BENCH_FULL, roundtrip_ping, roundtrip_echo },
+	{ "trypair",     1,   0,    64,    8,  1,  20, false, BENCH_FULL, trypair, NULL },
+	{ "paced",       4,   2,    64,    8,  1, 200, false, BENCH_FULL, paced_produce, paced_consume },
 };
 /* clang-format on */
 const size_t bench_workload_count = sizeof(bench_workloads) / sizeof(bench_workloads[0]);
@@ -145,7 +158,8 @@ const size_t bench_workload_count = sizeof(bench_workloads) / sizeof(bench_workl
 bool
 bench_admits(const struct bench_queue *queue, const struct bench_workload *workload)
 {
-	return workload->producers <= queue->producers && workload->consumers <= queue->consumers;
+	return workload->producers <= queue->producers && workload->consumers <= queue->consumers &&
+	       workload->item_bytes == queue->item_bytes && workload->batch == queue->batch;
 }
 
 static double
@@ -239,15 +253,46 @@ summarise_times(struct bench_times *times, struct bench_result *result)
 	result->p999_ns = percentile(times, 0.999);
 }
 
+/*
+ * Waits for the worker to end. Returns false if it has not ended at the deadline; NULL: there is
+ * none.
+ */
+static bool
+join(struct bench_worker *worker, const struct timespec *deadline)
+{
+	if (!deadline)
+		return pthread_join(worker->thread, NULL) == 0;
+	return pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC, deadline) == 0;
+}
+
+/* Waits for all workers to end, and sees to it that they do where that is allowed. */
+static void
+join_all(struct bench_worker *workers, unsigned int count, struct crew *crew)
+{
+	const bool may_be_cut = crew->ops->may_be_cut && workers[0].body == transfer_produce;
+	struct timespec limit;
+
+	clock_gettime(CLOCK_MONOTONIC, &limit);
+	limit.tv_sec++;
+	for (unsigned int i = 0; i < count; i++) {
+		if (join(&workers[i], may_be_cut && !atomic_load(&crew->cut) ? &limit : NULL))
+			continue;
+		atomic_store(&crew->cut, true);
+		crew->ops->close(crew->queue);
+		join(&workers[i], NULL);
+	}
+}
+
 /* Adds what the workers did to *result and checks it. The senders stand before the others. */
 static const char *
 summarise(const struct bench_worker *workers, unsigned int senders, unsigned int receivers,
-	  struct bench_result *result)
+	  struct crew *crew, struct bench_result *result)
 {
-	struct bench_tally sent = {0};
-	struct bench_tally received = {0};
+	struct bench_tally sent = BENCH_TALLY_ZERO;
+	struct bench_tally received = BENCH_TALLY_ZERO;
 	uint64_t start_ns = UINT64_MAX;
 	uint64_t end_ns = 0;
+	uint64_t item;
 
 	for (unsigned int i = 0; i < senders + receivers; i++) {
 		const struct bench_worker *worker = &workers[i];
@@ -256,14 +301,20 @@ summarise(const struct bench_worker *workers, unsigned int senders, unsigned int
 		tally->items += worker->tally.items;
 		tally->sum += worker->tally.sum;
 		tally->failed |= worker->tally.failed;
+		tally->refused |= worker->tally.refused;
 		start_ns = worker->start_ns < start_ns ? worker->start_ns : start_ns;
 		end_ns = worker->end_ns > end_ns ? worker->end_ns : end_ns;
 		result->cpu_seconds += worker->cpu_seconds;
 		result->switches += worker->switches;
 	}
-	result->items = sent.items;
+	result->items = receivers > 0 ? received.items : sent.items;
 	result->seconds = (double)(end_ns - start_ns) * 1e-9;
-	if (sent.failed || received.failed)
+	result->cut = atomic_load(&crew->cut);
+	while (result->cut && crew->ops->get(crew->queue, &item) == 0) {
+		received.items++;
+		received.sum += item;
+	}
+	if (sent.failed || received.failed || (sent.refused && !result->cut))
 		return "a verb returned what its contract excludes";
 	if (sent.items == 0)
 		return "nothing was sent";
@@ -271,7 +322,7 @@ summarise(const struct bench_worker *workers, unsigned int senders, unsigned int
 		return "not as many items arrived as were sent";
 	if (receivers > 0 && received.sum != sent.sum)
 		return "other items arrived than were sent";
-	return NULL;
+	return result->items > 0 ? NULL : "nothing arrived before it was cut off";
 }
 
 const char *
@@ -309,11 +360,11 @@ bench_measure(const struct bench_queue *queue, const struct bench_workload *work
 		pthread_barrier_wait(&crew.gate);
 		sleep_ns(workload->milliseconds * 1000000L);
 		atomic_store(&crew.stop, true);
-		for (unsigned int i = 0; i < count; i++)
-			pthread_join(workers[i].thread, NULL);
+		join_all(workers, count, &crew);
 		alarm(0);
 		pthread_barrier_destroy(&crew.gate);
-		error = summarise(workers, workload->producers, workload->consumers, result);
+		error = summarise(workers, workload->producers, workload->consumers, &crew, result);
+		result->capacity = queue->capacity(crew.queue);
 		summarise_times(&crew.times, result);
 	}
 	if (crew.back)

@@ -26,6 +26,12 @@
  * slower than another takes as long as that one, and so that no thread runs alone at the end
  * because it was slow.
  *
+ * A queue whose operations wait for threads that do not run can fall to a thousand items a second
+ * and below. It is cut off (see bench_queue.may_be_cut) a second after its senders were told to
+ * stop: the queue is closed, so that a put that waits gives up, and those that receive leave. What
+ * they had received by then is the result, and what is left in the queue is taken out and verified
+ * like the rest. Sluice and the mutex are never cut off: what does not end there has lost a wake-up.
+ *
  * Every measurement is verified: as many items must arrive as were sent, with the same sum (they
  * are all different), a round trip must bring back its number, and no verb may fail.
  */
@@ -36,14 +42,23 @@
 
 struct bench_worker;
 
+/* The runs that a workload is part of; each holds those below it. */
+enum bench_length {
+	BENCH_FULL,
+	BENCH_QUICK,
+	BENCH_QUICK_WITH_PEERS,
+};
+
 struct bench_workload {
 	const char *kind;
 	unsigned int producers; /* threads that run the first of the two bodies */
 	unsigned int consumers; /* and the second */
 	size_t capacity;
+	size_t item_bytes;
+	size_t batch;              /* items a call */
 	unsigned int milliseconds; /* until the senders are told to stop */
 	bool has_arguments;        /* there are several of this kind, told apart by the numbers */
-	bool quick;                /* in the short run too */
+	enum bench_length length;  /* the shortest run that has it */
 	void (*produce)(struct bench_worker *worker);
 	void (*consume)(struct bench_worker *worker);
 };
@@ -59,9 +74,11 @@ struct bench_result {
 	double p50_ns;      /* of round trips; 0 where there are none */
 	double p99_ns;
 	double p999_ns;
+	size_t capacity; /* what the queue really holds */
+	bool cut;        /* was cut off */
 };
 
-/* Whether the queue allows the threads that the workload has. */
+/* Whether the queue allows the threads, and carries the items, that the workload has. */
 bool bench_admits(const struct bench_queue *queue, const struct bench_workload *workload);
 
 /*

@@ -4,8 +4,8 @@
  *
  * struct ck_stock_mpmc and its functions do what sluice.h says of a queue of uint64_t, with two
  * exceptions. Capacity is what ck_ring makes of it: the next power of two above, less one. And
- * close must be called after the last put has returned, because nothing here decides between the
- * two.
+ * close should be called after the last put has returned, because nothing here decides between the
+ * two: an item put later may stay in the queue.
  *
  * It is in the comparison to show what the cell ring, and the gate of CK_MPMC, are for. ck's put
  * takes a ticket and publishes in the order of tickets: a producer that is preempted in between
@@ -56,6 +56,12 @@ static inline void
 ck_stock_mpmc_destroy(struct ck_stock_mpmc *q)
 {
 	free(q->buffer);
+}
+
+static inline size_t
+ck_stock_mpmc_capacity(const struct ck_stock_mpmc *q)
+{
+	return ck_ring_capacity(&q->ring) - 1;
 }
 
 static inline int
