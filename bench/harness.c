@@ -392,8 +392,8 @@ has_run(const struct row *row)
 static int
 compare_rows(const void *a, const void *b)
 {
-	const struct row *x = *(const struct row *const *)a;
-	const struct row *y = *(const struct row *const *)b;
+	const struct row *x = a;
+	const struct row *y = b;
 	double x_rate = x->count > 0 ? median(x, ITEMS_PER_SECOND) : 0;
 	double y_rate = y->count > 0 ? median(y, ITEMS_PER_SECOND) : 0;
 
@@ -406,22 +406,19 @@ bool
 harness_report(FILE *out, const char *footer)
 {
 	const struct bench_workload *group = NULL;
-	const struct row *ran[row_count + 1];
-	size_t count = 0;
 	int name_width = 38;
 	bool failed = false;
 
 	for (size_t i = 0; i < row_count; i++) {
-		if (!has_run(&rows[i]))
-			continue;
-		ran[count++] = &rows[i];
-		if ((int)strlen(rows[i].name) > name_width)
+		if (has_run(&rows[i]) && (int)strlen(rows[i].name) > name_width)
 			name_width = (int)strlen(rows[i].name);
 	}
-	qsort(ran, count, sizeof(ran[0]), compare_rows);
-	for (size_t i = 0; i < count; i++) {
-		const struct row *row = ran[i];
+	qsort(rows, row_count, sizeof(rows[0]), compare_rows);
+	for (size_t i = 0; i < row_count; i++) {
+		const struct row *row = &rows[i];
 
+		if (!has_run(row))
+			continue;
 		if (!group)
 			fprintf(out, "\n%-*s %9s %19s %9s %11s %11s %9s\n", name_width,
 				"median of repetitions", "Mitems/s", "min .. max", "x mutex",
