@@ -24,7 +24,7 @@
                                                                                                    \
 	static inline NAME NAME##_of(uint64_t number)                                              \
 	{                                                                                          \
-		NAME item;                                                                         \
+		NAME item = {{0}};                                                                 \
                                                                                                    \
 		for (size_t i = 0; i < (WORDS); i++)                                               \
 			item.word[i] = number;                                                     \
@@ -33,9 +33,7 @@
                                                                                                    \
 	static inline NAME NAME##_none(void)                                                       \
 	{                                                                                          \
-		NAME item;                                                                         \
-                                                                                                   \
-		item.word[0] = 0;                                                                  \
+		NAME item = {{0}};                                                                 \
 		return item;                                                                       \
 	}                                                                                          \
                                                                                                    \
