@@ -2,51 +2,16 @@
 /*
  * lifetime.c - a queue's memory: an init that gets none, a destroy as early as allowed, and fork.
  *
- * For every flavour. The headers allocate through functions of this file, which count, fail on demand,
- * and overwrite what is freed. The queue itself lies in a page that is taken away after destroy. So
+ * For every flavour. The headers allocate through counting_allocator.h, which fails on demand and
+ * overwrites what is freed. The queue itself lies in a page that is taken away after destroy. So
  * a thread that touches a queue after its last call has returned dies, with AddressSanitizer or
  * without. (Destroying earlier, as soon as the own get has returned but not yet the put that woke it,
  * is not allowed: every call must have returned.)
  *
  * queue.c counts the allocations of each kind of init and checks that bad arguments make none.
  */
-#define _GNU_SOURCE /* MAP_ANONYMOUS, malloc_usable_size */
-#include <malloc.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-
-static int allocations;        /* calls so far */
-static int failing_allocation; /* this one returns NULL; 0: none */
-static int blocks;             /* allocated and not freed */
-
-static void *
-counting_calloc(size_t count, size_t bytes)
-{
-	void *memory = NULL;
-
-	if (++allocations != failing_allocation)
-		memory = calloc(count, bytes);
-	blocks += memory != NULL;
-	return memory;
-}
-
-static void
-overwriting_free(void *memory)
-{
-	if (memory != NULL) {
-		memset(memory, 0xdd, malloc_usable_size(memory));
-		blocks--;
-	}
-	free(memory);
-}
-
-/* The headers allocate through these. */
-#define calloc counting_calloc
-#define free   overwriting_free
-#include <sluice.h>
-#undef calloc
-#undef free
+#define _GNU_SOURCE /* MAP_ANONYMOUS */
+#include "counting_allocator.h"
 
 #include <sys/mman.h>
 #include <sys/prctl.h>

@@ -2,37 +2,7 @@
 /*
  * queue.c - tests of sluice/queue.h beside the specification: memory that runs out, and layout.
  */
-#include <stdlib.h>
-
-static int allocations;        /* calls so far */
-static int failing_allocation; /* this one returns NULL; 0: none */
-static int blocks;             /* allocated and not freed */
-
-static void *
-counting_calloc(size_t count, size_t bytes)
-{
-	void *memory = NULL;
-
-	if (++allocations != failing_allocation)
-		memory = calloc(count, bytes);
-	blocks += memory != NULL;
-	return memory;
-}
-
-static void
-counting_free(void *memory)
-{
-	blocks -= memory != NULL;
-	free(memory);
-}
-
-/* The headers allocate through these. */
-#define calloc counting_calloc
-#define free   counting_free
-#include <sluice.h>
-#undef calloc
-#undef free
-
+#include "counting_allocator.h"
 #include "test.h"
 
 struct parcel {
