@@ -61,12 +61,12 @@ add(struct bench_result *sum, const struct bench_result *result)
 {
 	sum->items += result->items;
 	sum->seconds += result->seconds;
+	sum->thread_seconds += result->thread_seconds;
 	sum->cpu_seconds += result->cpu_seconds;
+	sum->ready_seconds += result->ready_seconds;
 	sum->switches += result->switches;
 	/* Percentiles do not add up: those of the last iteration stand. */
-	sum->p50_ns = result->p50_ns;
-	sum->p99_ns = result->p99_ns;
-	sum->p999_ns = result->p999_ns;
+	memcpy(sum->percentiles, result->percentiles, sizeof(sum->percentiles));
 }
 
 static double
@@ -114,6 +114,23 @@ describe(const struct row *row, char *text, size_t size)
 	}
 }
 
+/*
+ * How the threads spent their time: running, ready to run on a processor that others had, and the
+ * rest asleep. A thread that has just been told to run may count as both for a moment.
+ */
+static void
+report_shares(struct gbench_state *st, const struct bench_result *mine)
+{
+	const double running = mine->cpu_seconds / mine->thread_seconds;
+	const double ready = mine->ready_seconds / mine->thread_seconds;
+
+	gbench_set_counter(st, "running_share", running, GBENCH_PLAIN);
+	if (isnan(ready))
+		return;
+	gbench_set_counter(st, "ready_share", ready, GBENCH_PLAIN);
+	gbench_set_counter(st, "asleep_share", fmax(0, 1 - running - ready), GBENCH_PLAIN);
+}
+
 static void
 report_counters(struct gbench_state *st, const struct row *row, const struct bench_result *mine,
 		const struct bench_result *base)
@@ -126,12 +143,15 @@ report_counters(struct gbench_state *st, const struct row *row, const struct ben
 	count(st, CPU_TIMES_MUTEX, cpu_per_item(mine) / cpu_per_item(base));
 	count(st, SWITCHES_PER_1000, (double)mine->switches * 1000 / (double)mine->items);
 	gbench_set_counter(st, "mutex_items_per_second", items_per_second(base), GBENCH_PLAIN);
+	gbench_set_counter(st, "wall_seconds", mine->seconds, GBENCH_PLAIN);
+	gbench_set_counter(st, "cpu_seconds", mine->cpu_seconds, GBENCH_PLAIN);
+	report_shares(st, mine);
 	if (!row->workload->consume)
 		count(st, NS_PER_PAIR, 1e9 / items_per_second(mine));
-	if (mine->p50_ns > 0) {
-		count(st, P50_NS, mine->p50_ns);
-		count(st, P99_NS, mine->p99_ns);
-		count(st, P999_NS, mine->p999_ns);
+	for (size_t i = 0; i < BENCH_PERCENTILES; i++) {
+		if (mine->percentiles[i] > 0)
+			gbench_set_counter(st, bench_percentiles[i].name, mine->percentiles[i],
+					   GBENCH_PLAIN);
 	}
 	describe(row, text, sizeof(text));
 	if (text[0])

@@ -4,6 +4,8 @@
 
 #include "workloads.h"
 
+#include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -33,6 +35,7 @@ struct bench_worker {
 	uint64_t start_ns;
 	uint64_t end_ns;
 	double cpu_seconds;
+	double ready_seconds;
 	uint64_t switches;
 };
 
@@ -155,6 +158,12 @@ const struct bench_workload bench_workloads[] = {
 /* clang-format on */
 const size_t bench_workload_count = sizeof(bench_workloads) / sizeof(bench_workloads[0]);
 
+const struct bench_percentile bench_percentiles[BENCH_PERCENTILES] = {
+	{0, "p0_ns"},          {0.1, "p10_ns"}, {0.25, "p25_ns"}, {0.5, "p50_ns"},
+	{0.75, "p75_ns"},      {0.9, "p90_ns"}, {0.99, "p99_ns"}, {0.999, "p99.9_ns"},
+	{0.9999, "p99.99_ns"}, {1, "p100_ns"},
+};
+
 bool
 bench_admits(const struct bench_queue *queue, const struct bench_workload *workload)
 {
@@ -189,10 +198,28 @@ stand_on(unsigned int index, const cpu_set_t *allowed)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
+/*
+ * How long the thread of this /proc/.../schedstat has been ready to run, but had to wait for a
+ * processor; NAN where the kernel does not tell. The second number there, in nanoseconds.
+ */
+static double
+seconds_ready(int schedstat)
+{
+	char text[96] = "";
+	unsigned long long ns;
+
+	if (schedstat < 0 || pread(schedstat, text, sizeof(text) - 1, 0) <= 0 ||
+	    sscanf(text, "%*s %llu", &ns) != 1)
+		return NAN;
+	return (double)ns * 1e-9;
+}
+
 static void *
 work(void *arg)
 {
 	struct bench_worker *worker = arg;
+	/* Opened before the start, because that takes longer than reading. */
+	const int schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	cpu_set_t allowed;
 	bool placed;
 	struct rusage before;
@@ -206,10 +233,14 @@ work(void *arg)
 	if (placed)
 		sched_setaffinity(0, sizeof(allowed), &allowed);
 	getrusage(RUSAGE_THREAD, &before);
+	worker->ready_seconds = -seconds_ready(schedstat);
 	worker->start_ns = bench_now();
 	worker->body(worker);
 	worker->end_ns = bench_now();
+	worker->ready_seconds += seconds_ready(schedstat);
 	getrusage(RUSAGE_THREAD, &after);
+	if (schedstat >= 0)
+		close(schedstat);
 	worker->cpu_seconds = cpu_seconds(&after) - cpu_seconds(&before);
 	worker->switches =
 		(uint64_t)(after.ru_nvcsw - before.ru_nvcsw + after.ru_nivcsw - before.ru_nivcsw);
@@ -245,12 +276,13 @@ percentile(const struct bench_times *times, double share)
 static void
 summarise_times(struct bench_times *times, struct bench_result *result)
 {
-	if (times->count == 0)
-		return;
 	qsort(times->ns, times->count, sizeof(times->ns[0]), compare_times);
-	result->p50_ns = percentile(times, 0.5);
-	result->p99_ns = percentile(times, 0.99);
-	result->p999_ns = percentile(times, 0.999);
+	for (size_t i = 0; i < BENCH_PERCENTILES; i++) {
+		const double share = bench_percentiles[i].share;
+
+		if (share == 1 ? times->count > 0 : (1 - share) * (double)times->count >= 1)
+			result->percentiles[i] = percentile(times, share);
+	}
 }
 
 /*
@@ -304,7 +336,9 @@ summarise(const struct bench_worker *workers, unsigned int senders, unsigned int
 		tally->refused |= worker->tally.refused;
 		start_ns = worker->start_ns < start_ns ? worker->start_ns : start_ns;
 		end_ns = worker->end_ns > end_ns ? worker->end_ns : end_ns;
+		result->thread_seconds += (double)(worker->end_ns - worker->start_ns) * 1e-9;
 		result->cpu_seconds += worker->cpu_seconds;
+		result->ready_seconds += worker->ready_seconds;
 		result->switches += worker->switches;
 	}
 	result->items = receivers > 0 ? received.items : sent.items;

@@ -66,14 +66,25 @@ struct bench_workload {
 extern const struct bench_workload bench_workloads[];
 extern const size_t bench_workload_count;
 
+/* A share of the round trips, 0 to 1, and what to call the time that this share does not exceed. */
+struct bench_percentile {
+	double share;
+	const char *name;
+};
+
+#define BENCH_PERCENTILES 10
+extern const struct bench_percentile bench_percentiles[BENCH_PERCENTILES];
+
 struct bench_result {
 	uint64_t items; /* received; round trips; pairs */
 	double seconds;
-	double cpu_seconds; /* user and system, of the threads that took part */
-	uint64_t switches;  /* of these threads, voluntary or not */
-	double p50_ns;      /* of round trips; 0 where there are none */
-	double p99_ns;
-	double p999_ns;
+	/* Of the threads that took part, added up: from the start to the end of each, */
+	double thread_seconds;
+	double cpu_seconds;   /* of that running, user and system, */
+	double ready_seconds; /* ready, but without a processor (NAN: the kernel does not tell), */
+	uint64_t switches;    /* and how often a thread left its processor, voluntarily or not. */
+	/* In nanoseconds; 0 where there are no round trips, or none beyond this percentile. */
+	double percentiles[BENCH_PERCENTILES];
 	size_t capacity; /* what the queue really holds */
 	bool cut;        /* was cut off */
 };

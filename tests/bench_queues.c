@@ -7,6 +7,7 @@
  * with few items; those in which a queue that never sleeps has up to 300 threads, and crawls, only
  * with SLUICE_TEST_LONG=1. Then two queues made to fail: one that loses an item, one that crawls.
  */
+#include <math.h>
 #include <unistd.h>
 
 #include "../bench/peers/try_only.h"
@@ -220,6 +221,57 @@ TEST(measurement, passes_where_nothing_is_wrong)
 	cr_assert_null(measure_poor(&result));
 	cr_assert_not(result.cut);
 	cr_assert_eq(result.capacity, POOR_CAPACITY);
+}
+
+static struct bench_result
+measure_kind(const char *kind)
+{
+	struct bench_result result = {0};
+
+	for (size_t w = 0; w < bench_workload_count; w++) {
+		struct bench_workload workload = bench_workloads[w];
+
+		if (strcmp(workload.kind, kind) != 0 || !bench_admits(bench_queues[0], &workload))
+			continue;
+		workload.milliseconds = 20;
+		cr_assert_null(bench_measure(bench_queues[0], &workload, &result));
+		return result;
+	}
+	cr_assert_fail("no row %s", kind);
+	return result;
+}
+
+TEST(measurement, tells_percentiles_of_round_trips_that_ascend_as_far_as_there_are_any_beyond)
+{
+	const struct bench_result result = measure_kind("roundtrip");
+	double last = 1;
+
+	for (size_t i = 0; i < BENCH_PERCENTILES; i++) {
+		const double share = bench_percentiles[i].share;
+		const double ns = result.percentiles[i];
+		const bool any_beyond = share == 1 || (double)result.items * (1 - share) >= 1;
+
+		cr_assert_eq(ns > 0, any_beyond, "%s of %llu", bench_percentiles[i].name,
+			     (unsigned long long)result.items);
+		if (any_beyond) {
+			cr_assert_geq(ns, last, "%s", bench_percentiles[i].name);
+			last = ns;
+		}
+	}
+}
+
+/* Whoever is paced sleeps at each item. */
+TEST(measurement, tells_how_much_of_their_time_the_threads_ran_and_waited_for_a_processor)
+{
+	const struct bench_result result = measure_kind("paced");
+
+	cr_assert_gt(result.cpu_seconds, 0);
+	cr_assert_gt(result.thread_seconds, result.seconds);
+	cr_assert_leq(result.thread_seconds, 6.001 * result.seconds);
+	if (isnan(result.ready_seconds)) /* the kernel does not tell */
+		return;
+	cr_assert_geq(result.ready_seconds, 0);
+	cr_assert_lt(result.cpu_seconds + result.ready_seconds, result.thread_seconds);
 }
 
 /* The number of the first item is 0: the sum is right. */
