@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -241,6 +242,23 @@ gbench_run_all(gbench_run_fn *on_run, void *user) noexcept
 	Display display(on_run, user);
 
 	return benchmark::RunSpecifiedBenchmarks(&display);
+}
+
+bool
+gbench_admits(const char *name) noexcept
+{
+	std::string filter = benchmark::GetBenchmarkFilter();
+	const bool negative = !filter.empty() && filter[0] == '-';
+
+	if (filter.empty() || filter == "all")
+		return true;
+	if (negative)
+		filter.erase(0, 1);
+	try {
+		return std::regex_search(name, std::regex(filter)) != negative;
+	} catch (const std::regex_error &) {
+		return false; /* gbench_run_all will complain */
+	}
 }
 
 bool

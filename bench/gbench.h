@@ -144,6 +144,12 @@ bool gbench_console(void) GBENCH_NOEXCEPT;
  */
 size_t gbench_run_all(gbench_run_fn *on_run, void *user) GBENCH_NOEXCEPT;
 
+/*
+ * gbench_admits - whether --benchmark_filter admits a benchmark of this full name: with its
+ * arguments, and "/manual_time" or what else the library adds. Tells how much there is to run.
+ */
+bool gbench_admits(const char *name) GBENCH_NOEXCEPT;
+
 /* That run's counter of that name, in *value. Returns false, *value untouched, if there is none. */
 bool gbench_run_counter(const struct gbench_run *run, const char *name,
 			double *value) GBENCH_NOEXCEPT;

@@ -158,12 +158,51 @@ report_counters(struct gbench_state *st, const struct row *row, const struct ben
 		gbench_set_label(st, text);
 }
 
-/* An interleaved run shows no row before it is nearly over. */
+/*
+ * An interleaved run shows no row before it is nearly over. So a terminal shows what is measured,
+ * how much there is, and what time it will still take; another file gets a line now and then.
+ */
+#define PROGRESS_NS 30000000000 /* from one line to the next */
+
+static struct {
+	size_t total;
+	size_t begun;
+	uint64_t start_ns;
+	uint64_t shown_ns;
+} progress;
+
 static void
 show_progress(const char *what)
 {
+	const uint64_t now = bench_now();
+	const size_t done = progress.begun++;
+	char left[48] = "";
+	char text[160];
+
+	/* There are more where the options ask for longer repetitions, which are tried for length. */
+	if (progress.total <= done)
+		progress.total = done + 1;
+	if (done > 0) {
+		const uint64_t seconds =
+			(now - progress.start_ns) * (progress.total - done) / done / 1000000000;
+
+		snprintf(left, sizeof(left), ", %llu:%02llu min left",
+			 (unsigned long long)seconds / 60, (unsigned long long)seconds % 60);
+	}
+	snprintf(text, sizeof(text), "%zu of %zu%s: %s", done + 1, progress.total, left, what);
+	if (isatty(STDERR_FILENO)) {
+		fprintf(stderr, "\r%.79s\033[K", text);
+	} else if (now - progress.shown_ns >= PROGRESS_NS) {
+		fprintf(stderr, "%s\n", text);
+		progress.shown_ns = now;
+	}
+}
+
+static void
+hide_progress(void)
+{
 	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r%-48s\r", what);
+		fputs("\r\033[K", stderr);
 }
 
 /* Measures the queue and the baseline next to each other. Returns NULL or what went wrong. */
@@ -209,7 +248,6 @@ run_row(struct gbench_state *st, void *user)
 		add(&base_sum, &base);
 	}
 	report_counters(st, row, &mine_sum, &base_sum);
-	show_progress("");
 }
 
 /* --- Registration ----------------------------------------------------------------------------- */
@@ -333,6 +371,7 @@ on_run(const struct gbench_run *run, void *user)
 	bool median = run->aggregate && strcmp(run->aggregate, "median") == 0;
 
 	(void)user;
+	hide_progress();
 	if (!row)
 		return true;
 	if (run->error)
@@ -343,9 +382,20 @@ on_run(const struct gbench_run *run, void *user)
 }
 
 size_t
-harness_run(void)
+harness_run(size_t repetitions)
 {
-	return gbench_run_all(on_run, NULL);
+	size_t ran;
+
+	for (size_t i = 0; i < row_count; i++) {
+		char full_name[sizeof(rows[i].name) + 16];
+
+		snprintf(full_name, sizeof(full_name), "%s/manual_time", rows[i].name);
+		progress.total += gbench_admits(full_name) ? repetitions : 0;
+	}
+	progress.start_ns = progress.shown_ns = bench_now();
+	ran = gbench_run_all(on_run, NULL);
+	hide_progress();
+	return ran;
 }
 
 static int

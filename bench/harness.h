@@ -3,7 +3,7 @@
  * harness.h - the rows of the comparison, run by Google Benchmark, and the table at the end.
  *
  *	harness_register(quick);	after gbench_init
- *	harness_run();
+ *	harness_run(9);
  *	failed = harness_report(stdout, "what machine this is");
  *
  * A row is a workload with a queue, such as transfer/mpmc/p:4/c:2/cap:64. There is one for every
@@ -36,8 +36,11 @@
  */
 void harness_register(bool quick);
 
-/* Run what --benchmark_filter admits. Returns how many rows that is, 0 after a message. */
-size_t harness_run(void);
+/*
+ * Run what --benchmark_filter admits, and say on stderr how far it has come; repetitions, of each
+ * row, serve that alone. Returns how many rows ran, 0 after a message.
+ */
+size_t harness_run(size_t repetitions);
 
 /*
  * Print the table and the footer below it; nothing if nothing ran. The headline's workload stands

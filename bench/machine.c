@@ -20,6 +20,8 @@
 #define BENCH_FLAGS "unknown flags"
 #endif
 
+#define GOVERNOR "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
+
 /* The processor's name as the kernel has it; "unknown processor" where it has none. */
 static void
 read_processor(char *name, size_t size)
@@ -53,6 +55,36 @@ machine_describe(char *text, size_t size)
 	snprintf(text, size, "%s, %ld cores, %s %s, %s, %s, %s", processor,
 		 sysconf(_SC_NPROCESSORS_ONLN), system.sysname, system.release, COMPILER,
 		 BENCH_FLAGS, date);
+}
+
+/* Of the first processor; a virtual machine has no say in it. */
+static void
+read_governor(char *name, size_t size)
+{
+	FILE *file = fopen(GOVERNOR, "r");
+
+	if (!file || !fgets(name, (int)size, file))
+		snprintf(name, size, "none");
+	name[strcspn(name, "\n")] = '\0';
+	if (file)
+		fclose(file);
+}
+
+void
+machine_tell(void (*tell)(const char *what, const char *value))
+{
+	char text[256];
+	struct utsname system;
+
+	read_processor(text, sizeof(text));
+	tell("processor", text);
+	uname(&system);
+	snprintf(text, sizeof(text), "%s %s %s", system.sysname, system.release, system.machine);
+	tell("kernel", text);
+	tell("compiler", COMPILER);
+	tell("flags", BENCH_FLAGS);
+	read_governor(text, sizeof(text));
+	tell("governor", text);
 }
 
 static double

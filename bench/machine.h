@@ -3,6 +3,7 @@
  * machine.h - what must stand beside a number: the machine, and who else used it.
  *
  *	machine_describe(text, sizeof(text));
+ *	machine_tell(tell);		the same in parts, and what more there is
  *	struct machine_use before = machine_use();
  *	...
  *	printf("others: %.0f %%\n", 100 * machine_others(before, machine_use()));
@@ -21,6 +22,12 @@ struct machine_use {
 
 /* Processor, cores, kernel, compiler, its flags, date; cut off after size - 1 characters. */
 void machine_describe(char *text, size_t size);
+
+/*
+ * Calls tell for each: the processor, the kernel, the compiler, its flags, and the policy by which
+ * the processors' frequency is governed.
+ */
+void machine_tell(void (*tell)(const char *what, const char *value));
 
 /* Now, to the kernel's clock tick (10 ms). All 0 where /proc/stat cannot be read. */
 struct machine_use machine_use(void);

@@ -53,6 +53,36 @@ take_option(int *argc, char **argv, const char *option)
 	return found;
 }
 
+/* The value of the last option that begins so, or NULL. */
+static const char *
+option_value(char *const *arguments, const char *option)
+{
+	const char *value = NULL;
+
+	for (; *arguments; arguments++) {
+		if (strncmp(*arguments, option, strlen(option)) == 0)
+			value = *arguments + strlen(option);
+	}
+	return value;
+}
+
+/* What must stand beside the numbers of a results file. */
+static void
+tell_context(const char *machine, const char *repetitions, const char *shuffled)
+{
+	const char *const commit = getenv("SLUICE_COMMIT");
+
+	gbench_context("machine", machine);
+	machine_tell(gbench_context);
+	gbench_context("google_benchmark", gbench_library_version());
+	gbench_context("commit", commit && commit[0] ? commit : "unknown");
+	gbench_context("repetitions", repetitions);
+	gbench_context("shuffled", shuffled);
+	gbench_context("method",
+		       "Each repetition measures the queue and the mutex queue, side by side, "
+		       "and checks that as many items arrive as were sent, with the same sum.");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -70,6 +100,8 @@ main(int argc, char **argv)
 	const size_t default_count = sizeof(defaults) / sizeof(defaults[0]);
 	int count = argc + (int)default_count;
 	char **arguments = calloc((size_t)count + 1, sizeof(*arguments));
+	const char *repetitions;
+	const char *shuffled;
 	char machine[512];
 	char footer[600];
 	struct machine_use before;
@@ -81,16 +113,18 @@ main(int argc, char **argv)
 	arguments[0] = argv[0];
 	memcpy(arguments + 1, defaults, sizeof(defaults));
 	memcpy(arguments + 1 + default_count, argv + 1, (size_t)(argc - 1) * sizeof(*argv));
+	/* The library takes its options out. */
+	repetitions = option_value(arguments, "--benchmark_repetitions=");
+	shuffled = option_value(arguments, "--benchmark_enable_random_interleaving=");
 	gbench_init(&count, arguments, usage);
 	if (gbench_unrecognised(count, arguments))
 		return 2;
 
 	machine_describe(machine, sizeof(machine));
-	gbench_context("machine", machine);
-	gbench_context("google_benchmark", gbench_library_version());
+	tell_context(machine, repetitions, shuffled);
 	harness_register(quick);
 	before = machine_use();
-	ran = harness_run();
+	ran = harness_run(strtoul(repetitions, NULL, 10));
 	snprintf(footer, sizeof(footer), "%s\nOthers used %.0f %% of the machine.", machine,
 		 100 * machine_others(before, machine_use()));
 

@@ -150,6 +150,43 @@ TEST(gbench, manual_time_is_what_the_body_says_and_rates_follow_it)
 	gbench_shutdown();
 }
 
+static void
+idle(struct gbench_state *st, void *user)
+{
+	(void)user;
+	while (gbench_keep_running(st))
+		;
+}
+
+TEST(gbench, admits_what_the_library_runs)
+{
+	static const char *const names[] = {"a", "b", "ab/p:4", "c.d"};
+	static char *const filters[] = {"",        "all",   ".", "a", "-a", "^b",
+					"a.*4|d$", "c\\.d", "-", "(", "x"};
+	const size_t name_count = sizeof(names) / sizeof(names[0]);
+
+	begin();
+	for (size_t i = 0; i < name_count; i++)
+		gbench_iterations(gbench_register(names[i], idle, NULL), 1);
+	for (size_t f = 0; f < sizeof(filters) / sizeof(filters[0]); f++) {
+		char option[64];
+		char *arguments[] = {"test", option, NULL};
+		int count = 2;
+		size_t admitted = 0;
+		char name[64];
+
+		snprintf(option, sizeof(option), "--benchmark_filter=%s", filters[f]);
+		gbench_init(&count, arguments, NULL);
+		for (size_t i = 0; i < name_count; i++) {
+			snprintf(name, sizeof(name), "%s/iterations:1", names[i]);
+			admitted += gbench_admits(name);
+		}
+		run_count = 0;
+		cr_assert_eq(admitted, run_all(), "%s admits %zu", filters[f], admitted);
+	}
+	gbench_shutdown();
+}
+
 TEST(gbench, repetitions_come_one_by_one_and_then_as_aggregates)
 {
 	struct gbench *bench;
