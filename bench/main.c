@@ -53,11 +53,11 @@ take_option(int *argc, char **argv, const char *option)
 	return found;
 }
 
-/* The value of the last option that begins so, or NULL. */
+/* The value of the last option that begins so, "" if there is none. */
 static const char *
 option_value(char *const *arguments, const char *option)
 {
-	const char *value = NULL;
+	const char *value = "";
 
 	for (; *arguments; arguments++) {
 		if (strncmp(*arguments, option, strlen(option)) == 0)
