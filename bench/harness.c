@@ -23,6 +23,10 @@ enum column {
 	P50_NS,
 	P99_NS,
 	P999_NS,
+	SENT_MIN,
+	SENT_MAX,
+	RECEIVED_MIN,
+	RECEIVED_MAX,
 	COLUMNS,
 };
 
@@ -36,12 +40,16 @@ static const char *const counters[COLUMNS] = {
 	[P50_NS] = "p50_ns",
 	[P99_NS] = "p99_ns",
 	[P999_NS] = "p99.9_ns",
+	[SENT_MIN] = "smallest_share_sent", /* of a producer, in all items, 0 to 1 */
+	[SENT_MAX] = "largest_share_sent",
+	[RECEIVED_MIN] = "smallest_share_received", /* of a consumer */
+	[RECEIVED_MAX] = "largest_share_received",
 };
 
 struct row {
 	const struct bench_workload *workload;
 	const struct bench_queue *queue;
-	char name[64];
+	char name[96];
 	bool baseline_first; /* next time */
 	size_t capacity;     /* what the queue really holds; 0 before the first measurement */
 	size_t measured;     /* times */
@@ -65,8 +73,10 @@ add(struct bench_result *sum, const struct bench_result *result)
 	sum->cpu_seconds += result->cpu_seconds;
 	sum->ready_seconds += result->ready_seconds;
 	sum->switches += result->switches;
-	/* Percentiles do not add up: those of the last iteration stand. */
+	/* Percentiles and shares do not add up: those of the last iteration stand. */
 	memcpy(sum->percentiles, result->percentiles, sizeof(sum->percentiles));
+	sum->sent = result->sent;
+	sum->received = result->received;
 }
 
 static double
@@ -132,6 +142,15 @@ report_shares(struct gbench_state *st, const struct bench_result *mine)
 }
 
 static void
+report_shares_of_items(struct gbench_state *st, const struct bench_result *mine)
+{
+	count(st, SENT_MIN, mine->sent.smallest);
+	count(st, SENT_MAX, mine->sent.largest);
+	count(st, RECEIVED_MIN, mine->received.smallest);
+	count(st, RECEIVED_MAX, mine->received.largest);
+}
+
+static void
 report_counters(struct gbench_state *st, const struct row *row, const struct bench_result *mine,
 		const struct bench_result *base)
 {
@@ -153,6 +172,8 @@ report_counters(struct gbench_state *st, const struct row *row, const struct ben
 			gbench_set_counter(st, bench_percentiles[i].name, mine->percentiles[i],
 					   GBENCH_PLAIN);
 	}
+	if (row->workload->shares)
+		report_shares_of_items(st, mine);
 	describe(row, text, sizeof(text));
 	if (text[0])
 		gbench_set_label(st, text);
@@ -259,46 +280,55 @@ same_kind(unsigned int threads, unsigned int at_most)
 }
 
 static bool
+is_made_for(const struct bench_queue *queue, const struct bench_workload *workload)
+{
+	return same_kind(workload->producers, queue->producers) &&
+	       same_kind(workload->consumers, queue->consumers);
+}
+
+static bool
 has_row(const struct bench_workload *workload, const struct bench_queue *queue, bool quick)
 {
 	if (!bench_admits(queue, workload))
+		return false;
+	if (workload->variation && (queue->peer || !is_made_for(queue, workload)))
 		return false;
 	if (!quick)
 		return true;
 	if (bench_with_peers)
 		return workload->length == BENCH_QUICK_WITH_PEERS;
-	return workload->length >= BENCH_QUICK &&
-	       same_kind(workload->producers, queue->producers) &&
-	       same_kind(workload->consumers, queue->consumers);
+	return workload->length >= BENCH_QUICK && is_made_for(queue, workload);
+}
+
+/* Writes the name of the row that the workload makes with the queue. */
+static void
+name_row(char *name, size_t size, const struct bench_workload *w, const struct bench_queue *queue)
+{
+	static const char *const placements[] = {
+		[BENCH_FREE] = "", [BENCH_APART] = "/pin:apart", [BENCH_ONE] = "/pin:one"};
+	size_t length = (size_t)snprintf(name, size, "%s/%s", w->kind, queue->name);
+
+	if (!w->has_arguments)
+		return;
+	length += (size_t)snprintf(name + length, size - length, "/p:%u/c:%u/cap:%zu", w->producers,
+				   w->consumers, w->capacity);
+	if (w->item_bytes != sizeof(bench_item8) || w->batch > 1)
+		length +=
+			(size_t)snprintf(name + length, size - length, "/bytes:%zu", w->item_bytes);
+	if (w->batch > 1)
+		length += (size_t)snprintf(name + length, size - length, "/batch:%zu", w->batch);
+	snprintf(name + length, size - length, "%s", placements[w->placement]);
 }
 
 static void
 register_row(struct row *row)
 {
-	static const char *const names[] = {"p", "c", "cap", "bytes", "batch"};
-	const struct bench_workload *w = row->workload;
-	const int64_t values[] = {w->producers, w->consumers, (int64_t)w->capacity,
-				  (int64_t)w->item_bytes, (int64_t)w->batch};
-	size_t count = 3;
-	size_t length;
 	struct gbench *bench;
 
-	length = (size_t)snprintf(row->name, sizeof(row->name), "%s/%s", w->kind, row->queue->name);
+	name_row(row->name, sizeof(row->name), row->workload, row->queue);
 	bench = gbench_register(row->name, run_row, row);
 	gbench_use_manual_time(bench);
 	gbench_unit(bench, GBENCH_MILLISECOND);
-	if (!w->has_arguments)
-		return;
-	if (w->item_bytes != sizeof(bench_item8))
-		count = 4;
-	if (w->batch > 1)
-		count = 5;
-	gbench_arg_names(bench, names, count);
-	gbench_args(bench, values, count);
-	/* What the library makes of them, to recognise its reports. */
-	for (size_t i = 0; i < count; i++)
-		length += (size_t)snprintf(row->name + length, sizeof(row->name) - length,
-					   "/%s:%lld", names[i], (long long)values[i]);
 }
 
 void
@@ -448,6 +478,10 @@ print_row(FILE *out, const struct row *row, int name_width)
 	if (!isnan(median(row, P50_NS)))
 		fprintf(out, "  p50 %.0f, p99 %.0f, p99.9 %.0f ns", median(row, P50_NS),
 			median(row, P99_NS), median(row, P999_NS));
+	if (!isnan(median(row, SENT_MIN)))
+		fprintf(out, "  shares sent %.1f .. %.1f %%, received %.1f .. %.1f %%",
+			100 * median(row, SENT_MIN), 100 * median(row, SENT_MAX),
+			100 * median(row, RECEIVED_MIN), 100 * median(row, RECEIVED_MAX));
 	describe(row, text, sizeof(text));
 	fprintf(out, "%s%s\n", text[0] ? "  " : "", text);
 }

@@ -8,7 +8,8 @@
  *
  * A row is a workload with a queue, such as transfer/mpmc/p:4/c:2/cap:64. There is one for every
  * queue and every workload that fit: the queue allows so many threads, and carries such items.
- * Where items are wider than 8 bytes the name goes on with /bytes:64, with batches /bytes:8/batch:32.
+ * Where items are wider than 8 bytes the name goes on with /bytes:64, with batches /bytes:8/batch:32,
+ * with pinned threads /pin:apart or /pin:one.
  *
  * Beside the numbers stands what they do not tell: that a queue never sleeps (it looks again and
  * again, at the cost of a core, however long there is nothing to do), that it holds more or less

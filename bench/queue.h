@@ -74,6 +74,7 @@ struct bench_queue {
 	 * that waits give up. An item that slips in afterwards stays in the queue.
 	 */
 	bool may_be_cut;
+	bool peer; /* another library's */
 
 	/* From here on what BENCH_QUEUE fills in. */
 	size_t item_bytes;

@@ -35,15 +35,26 @@ BENCH_QUEUE(mutex, bench_item8, .name = "mutex", MANY_TO_MANY, .note = "baseline
 
 BENCH_QUEUE_BATCH(mpmc, bench_item8, .name = "mpmc", MANY_TO_MANY)
 BENCH_QUEUE_BATCH(ck_mpmc, bench_item8, .name = "ck_mpmc", MANY_TO_MANY)
+BENCH_QUEUE_BATCH(spmc, bench_item8, .name = "spmc", ONE_TO_MANY)
+BENCH_QUEUE_BATCH(ck_spmc, bench_item8, .name = "ck_spmc", ONE_TO_MANY)
+BENCH_QUEUE_BATCH(mpsc, bench_item8, .name = "mpsc", MANY_TO_ONE)
+BENCH_QUEUE_BATCH(spsc, bench_item8, .name = "spsc", ONE_TO_ONE)
+BENCH_QUEUE_BATCH(ck_spsc, bench_item8, .name = "ck_spsc", ONE_TO_ONE)
 BENCH_QUEUE_BATCH(mutex, bench_item8, .name = "mutex", MANY_TO_MANY, .note = "baseline")
 
 /* Wide items. */
 
 #define WIDE(BYTES)                                                                                \
 	SLUICE_DEFINE(mpmc##BYTES, bench_item##BYTES)                                              \
+	SLUICE_DEFINE_SPMC(spmc##BYTES, bench_item##BYTES)                                         \
+	SLUICE_DEFINE_MPSC(mpsc##BYTES, bench_item##BYTES)                                         \
+	SLUICE_DEFINE_SPSC(spsc##BYTES, bench_item##BYTES)                                         \
 	SLUICE_DEFINE_CK_MPMC(ck_mpmc##BYTES, bench_item##BYTES)                                   \
 	MUTEX_QUEUE_DEFINE(mutex##BYTES, bench_item##BYTES)                                        \
 	BENCH_QUEUE(mpmc##BYTES, bench_item##BYTES, .name = "mpmc", MANY_TO_MANY)                  \
+	BENCH_QUEUE(spmc##BYTES, bench_item##BYTES, .name = "spmc", ONE_TO_MANY)                   \
+	BENCH_QUEUE(mpsc##BYTES, bench_item##BYTES, .name = "mpsc", MANY_TO_ONE)                   \
+	BENCH_QUEUE(spsc##BYTES, bench_item##BYTES, .name = "spsc", ONE_TO_ONE)                    \
 	BENCH_QUEUE(ck_mpmc##BYTES, bench_item##BYTES, .name = "ck_mpmc", MANY_TO_MANY)            \
 	BENCH_QUEUE(mutex##BYTES, bench_item##BYTES, .name = "mutex", MANY_TO_MANY,                \
 		    .note = "baseline")
@@ -65,9 +76,14 @@ const struct bench_queue *const bench_queues[] = {
 	&spmc_bench,       &ck_spmc_bench,       &mpsc_bench,
 	&spsc_bench,       &ck_spsc_bench,
 	&mpmc_batch_bench, &ck_mpmc_batch_bench, &mutex_batch_bench,
+	&spmc_batch_bench, &ck_spmc_batch_bench, &mpsc_batch_bench,
+	&spsc_batch_bench, &ck_spsc_batch_bench,
 	&mpmc24_bench,     &ck_mpmc24_bench,     &mutex24_bench,
+	&spmc24_bench,     &mpsc24_bench,        &spsc24_bench,
 	&mpmc64_bench,     &ck_mpmc64_bench,     &mutex64_bench,
+	&spmc64_bench,     &mpsc64_bench,        &spsc64_bench,
 	&mpmc200_bench,    &ck_mpmc200_bench,    &mutex200_bench,
+	&spmc200_bench,    &mpsc200_bench,       &spsc200_bench,
 	BENCH_EACH_PEER(PEER)
 };
 /* clang-format on */

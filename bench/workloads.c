@@ -15,6 +15,7 @@
 
 /* One measurement, shared by its threads. */
 struct crew {
+	const struct bench_workload *workload;
 	const struct bench_queue *ops;
 	void *queue;
 	void *back; /* a second queue, for the way back */
@@ -132,28 +133,47 @@ paced_consume(struct bench_worker *worker)
  * percentile of a thousand wants thousands of them; the paced rows count few items, too.
  */
 /* clang-format off */
-#define TRANSFER transfer_produce, transfer_consume
+#define TRANSFER .produce = transfer_produce, .consume = transfer_consume, .has_arguments = true
+#define APART    .placement = BENCH_APART, .variation = true
+#define ONE      .placement = BENCH_ONE, .variation = true
+#define VARIED   .variation = true
 const struct bench_workload bench_workloads[] = {
-	/* kind          p    c capacity bytes batch  ms  arguments length            bodies */
-	{ "transfer",    4,   2,    64,    8,  1, 100, true,  BENCH_QUICK_WITH_PEERS, TRANSFER },
-	{ "transfer",    1,   1,    64,    8,  1, 100, true,  BENCH_QUICK_WITH_PEERS, TRANSFER },
-	{ "transfer",    1,   4,    64,    8,  1, 100, true,  BENCH_QUICK,            TRANSFER },
-	{ "transfer",    4,   1,    64,    8,  1, 100, true,  BENCH_QUICK,            TRANSFER },
-	{ "transfer",    8,   8,    64,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",   64,  32,    64,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",  200, 100,    64,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",    4,   2,     1,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",    4,   2,  1024,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",    4,   2, 65536,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",    2,   2,  1024,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",    1,   1,  1024,    8,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",    4,   2,    64,   24,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",    4,   2,    64,   64,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",    4,   2,    64,  200,  1, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "transfer",    4,   2,  1024,    8, 32, 100, true,  BENCH_FULL,             TRANSFER },
-	{ "roundtrip",   1,   1,     1,    8,  1, 200, false, BENCH_FULL, roundtrip_ping, roundtrip_echo },
-	{ "trypair",     1,   0,    64,    8,  1,  20, false, BENCH_FULL, trypair, NULL },
-	{ "paced",       4,   2,    64,    8,  1, 200, false, BENCH_FULL, paced_produce, paced_consume },
+	/* kind          p    c capacity bytes batch  ms   shortest run */
+	{ "transfer",    4,   2,    64,    8,  1,  100, BENCH_QUICK_WITH_PEERS, TRANSFER },
+	{ "transfer",    1,   1,    64,    8,  1,  100, BENCH_QUICK_WITH_PEERS, TRANSFER },
+	{ "transfer",    1,   4,    64,    8,  1,  100, BENCH_QUICK, TRANSFER },
+	{ "transfer",    4,   1,    64,    8,  1,  100, BENCH_QUICK, TRANSFER },
+	{ "transfer",    8,   8,    64,    8,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",   64,  32,    64,    8,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",  200, 100,    64,    8,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    4,   2,     1,    8,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    4,   2,   100,    8,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    4,   2,  1024,    8,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    4,   2, 65536,    8,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    2,   2,  1024,    8,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    1,   1,  1024,    8,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    4,   2,    64,   24,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    4,   2,    64,   64,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    4,   2,    64,  200,  1,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    1,   1,    64,   24,  1,  100, BENCH_FULL, TRANSFER, VARIED },
+	{ "transfer",    1,   1,    64,   64,  1,  100, BENCH_FULL, TRANSFER, VARIED },
+	{ "transfer",    1,   1,    64,  200,  1,  100, BENCH_FULL, TRANSFER, VARIED },
+	{ "transfer",    1,   4,    64,   64,  1,  100, BENCH_FULL, TRANSFER, VARIED },
+	{ "transfer",    4,   1,    64,   64,  1,  100, BENCH_FULL, TRANSFER, VARIED },
+	{ "transfer",    4,   2,  1024,    8, 32,  100, BENCH_FULL, TRANSFER },
+	{ "transfer",    1,   1,  1024,    8, 32,  100, BENCH_FULL, TRANSFER, VARIED },
+	{ "transfer",    1,   4,  1024,    8, 32,  100, BENCH_FULL, TRANSFER, VARIED },
+	{ "transfer",    4,   1,  1024,    8, 32,  100, BENCH_FULL, TRANSFER, VARIED },
+	{ "transfer",    4,   2,    64,    8,  1,  100, BENCH_FULL, TRANSFER, APART },
+	{ "transfer",    4,   2,    64,    8,  1,  100, BENCH_FULL, TRANSFER, ONE },
+	{ "transfer",    1,   1,    64,    8,  1,  100, BENCH_FULL, TRANSFER, APART },
+	{ "transfer",    1,   1,    64,    8,  1,  100, BENCH_FULL, TRANSFER, ONE },
+	{ "fair",        4,   2,    64,    8,  1, 1000, BENCH_FULL, TRANSFER, VARIED, .shares = true },
+	{ "roundtrip",   1,   1,     1,    8,  1,  200, BENCH_FULL,
+	  .produce = roundtrip_ping, .consume = roundtrip_echo },
+	{ "trypair",     1,   0,    64,    8,  1,   20, BENCH_FULL, .produce = trypair },
+	{ "paced",       4,   2,    64,    8,  1,  200, BENCH_FULL,
+	  .produce = paced_produce, .consume = paced_consume },
 };
 /* clang-format on */
 const size_t bench_workload_count = sizeof(bench_workloads) / sizeof(bench_workloads[0]);
@@ -183,11 +203,27 @@ cpu_seconds(const struct rusage *usage)
 	return timeval_seconds(&usage->ru_utime) + timeval_seconds(&usage->ru_stime);
 }
 
-/* Moves the calling thread to the index-th of the processors in allowed, counted round robin. */
-static void
-stand_on(unsigned int index, const cpu_set_t *allowed)
+/* Which of so many processors the worker begins on, or stays on. */
+static unsigned int
+place_of(const struct bench_worker *worker, unsigned int processors)
 {
-	unsigned int skip = index % (unsigned int)CPU_COUNT(allowed);
+	const struct bench_workload *workload = worker->crew->workload;
+	const bool sends = worker->index < workload->producers;
+	const unsigned int half = processors / 2;
+
+	if (workload->placement == BENCH_FREE)
+		return worker->index % processors;
+	if (workload->placement == BENCH_ONE || half == 0)
+		return 0;
+	return sends ? worker->index % half
+		     : half + (worker->index - workload->producers) % (processors - half);
+}
+
+/* Moves the calling thread to that one of the processors in allowed, counted from 0. */
+static void
+stand_on(unsigned int place, const cpu_set_t *allowed)
+{
+	unsigned int skip = place;
 	cpu_set_t one;
 	size_t cpu = 0;
 
@@ -228,9 +264,9 @@ work(void *arg)
 	/* Fails with more processors than a cpu_set_t has bits: then it starts anywhere. */
 	placed = sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
 	if (placed)
-		stand_on(worker->index, &allowed);
+		stand_on(place_of(worker, (unsigned int)CPU_COUNT(&allowed)), &allowed);
 	pthread_barrier_wait(&worker->crew->gate);
-	if (placed)
+	if (placed && worker->crew->workload->placement == BENCH_FREE)
 		sched_setaffinity(0, sizeof(allowed), &allowed);
 	getrusage(RUSAGE_THREAD, &before);
 	worker->ready_seconds = -seconds_ready(schedstat);
@@ -315,11 +351,32 @@ join_all(struct bench_worker *workers, unsigned int count, struct crew *crew)
 	}
 }
 
+/* What parts of their sum these workers had. */
+static struct bench_shares
+shares(const struct bench_worker *workers, unsigned int count)
+{
+	uint64_t smallest = UINT64_MAX;
+	uint64_t largest = 0;
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		const uint64_t items = workers[i].tally.items;
+
+		smallest = items < smallest ? items : smallest;
+		largest = items > largest ? items : largest;
+		sum += items;
+	}
+	if (sum == 0)
+		return (struct bench_shares){0, 0};
+	return (struct bench_shares){(double)smallest / (double)sum, (double)largest / (double)sum};
+}
+
 /* Adds what the workers did to *result and checks it. The senders stand before the others. */
 static const char *
-summarise(const struct bench_worker *workers, unsigned int senders, unsigned int receivers,
-	  struct crew *crew, struct bench_result *result)
+summarise(const struct bench_worker *workers, struct crew *crew, struct bench_result *result)
 {
+	const unsigned int senders = crew->workload->producers;
+	const unsigned int receivers = crew->workload->consumers;
 	struct bench_tally sent = BENCH_TALLY_ZERO;
 	struct bench_tally received = BENCH_TALLY_ZERO;
 	uint64_t start_ns = UINT64_MAX;
@@ -343,6 +400,8 @@ summarise(const struct bench_worker *workers, unsigned int senders, unsigned int
 	}
 	result->items = receivers > 0 ? received.items : sent.items;
 	result->seconds = (double)(end_ns - start_ns) * 1e-9;
+	result->sent = shares(workers, senders);
+	result->received = shares(workers + senders, receivers);
 	result->cut = atomic_load(&crew->cut);
 	while (result->cut && crew->ops->get(crew->queue, &item) == 0) {
 		received.items++;
@@ -368,6 +427,7 @@ bench_measure(const struct bench_queue *queue, const struct bench_workload *work
 	const unsigned int count = workload->producers + workload->consumers;
 	struct bench_worker workers[count];
 	struct crew crew = {
+		.workload = workload,
 		.ops = queue,
 		.queue = queue->create(workload->capacity),
 		.back = queue->create(workload->capacity),
@@ -397,7 +457,7 @@ bench_measure(const struct bench_queue *queue, const struct bench_workload *work
 		join_all(workers, count, &crew);
 		alarm(0);
 		pthread_barrier_destroy(&crew.gate);
-		error = summarise(workers, workload->producers, workload->consumers, &crew, result);
+		error = summarise(workers, &crew, result);
 		result->capacity = queue->capacity(crew.queue);
 		summarise_times(&crew.times, result);
 	}

@@ -7,6 +7,7 @@
  *              closed and drained
  *   roundtrip  two threads, two queues of capacity 1: a number goes there and back, one at a time
  *   trypair    one thread, try_put and then try_get, over and over
+ *   fair       a transfer of a second, long enough to ask what share of it each thread had
  *   paced      as transfer, but a producer sleeps 300 us before each item, as if fetching it, and a
  *              consumer 100 us after each, as if processing it: most of the time is idle
  *
@@ -20,7 +21,8 @@
  * Left where they were created, two threads that take turns may share a core for the whole
  * measurement while the other idles: each is awake too often to be moved. A row then shows where
  * its threads happened to begin (spsc 1:1: 7 or 90 million items a second) more than what the queue
- * does.
+ * does. Some workloads pin them instead: producers and consumers apart, so that every item crosses
+ * from one processor to another, or all of them on one, so that none does.
  *
  * Senders stop by time and not after a number of items, so that a queue that is a thousand times
  * slower than another takes as long as that one, and so that no thread runs alone at the end
@@ -49,6 +51,13 @@ enum bench_length {
 	BENCH_QUICK_WITH_PEERS,
 };
 
+/* Where the threads run. */
+enum bench_placement {
+	BENCH_FREE,  /* anywhere */
+	BENCH_APART, /* pinned: no producer on a processor of a consumer, if there are two */
+	BENCH_ONE,   /* pinned: all on one processor */
+};
+
 struct bench_workload {
 	const char *kind;
 	unsigned int producers; /* threads that run the first of the two bodies */
@@ -57,14 +66,23 @@ struct bench_workload {
 	size_t item_bytes;
 	size_t batch;              /* items a call */
 	unsigned int milliseconds; /* until the senders are told to stop */
-	bool has_arguments;        /* there are several of this kind, told apart by the numbers */
 	enum bench_length length;  /* the shortest run that has it */
+	bool has_arguments;        /* there are several of this kind, told apart by the numbers */
+	enum bench_placement placement;
+	bool variation; /* only for queues made for just its producers and consumers, one or many */
+	bool shares;    /* what each thread had of the items is part of the result */
 	void (*produce)(struct bench_worker *worker);
 	void (*consume)(struct bench_worker *worker);
 };
 
 extern const struct bench_workload bench_workloads[];
 extern const size_t bench_workload_count;
+
+/* The smallest and the largest part of the whole, 0 to 1, that one thread of a side had. */
+struct bench_shares {
+	double smallest;
+	double largest;
+};
 
 /* A share of the round trips, 0 to 1, and what to call the time that this share does not exceed. */
 struct bench_percentile {
@@ -85,8 +103,10 @@ struct bench_result {
 	uint64_t switches;    /* and how often a thread left its processor, voluntarily or not. */
 	/* In nanoseconds; 0 where there are no round trips, or none beyond this percentile. */
 	double percentiles[BENCH_PERCENTILES];
-	size_t capacity; /* what the queue really holds */
-	bool cut;        /* was cut off */
+	struct bench_shares sent;     /* what part of the items each producer put, */
+	struct bench_shares received; /* each consumer got */
+	size_t capacity;              /* what the queue really holds */
+	bool cut;                     /* was cut off */
 };
 
 /* Whether the queue allows the threads, and carries the items, that the workload has. */

@@ -45,7 +45,12 @@ lists_every_workload() {
     transfer/mpmc/p:4/c:2/cap:1024 transfer/ck_mpmc/p:4/c:2/cap:64 \
     transfer/ck_stock_mpmc/p:4/c:2/cap:64 transfer/mpmc/p:200/c:100/cap:64 \
     transfer/mpmc/p:4/c:2/cap:65536 transfer/mpmc/p:4/c:2/cap:1/ \
-    transfer/mpmc/p:4/c:2/cap:64/bytes:200 transfer/mpmc/p:4/c:2/cap:1024/bytes:8/batch:32 roundtrip/mpmc trypair/spsc paced/mutex; do
+    transfer/mpmc/p:4/c:2/cap:64/bytes:200 transfer/mpmc/p:4/c:2/cap:1024/bytes:8/batch:32 \
+    transfer/mpmc/p:4/c:2/cap:100/ transfer/mpmc/p:64/c:32/cap:64/ transfer/spsc/p:1/c:1/cap:1024/ \
+    transfer/spmc/p:1/c:4/cap:64/bytes:64 transfer/mpsc/p:4/c:1/cap:1024/bytes:8/batch:32 \
+    transfer/mpmc/p:4/c:2/cap:64/pin:apart transfer/mpmc/p:4/c:2/cap:64/pin:one \
+    transfer/spsc/p:1/c:1/cap:64/pin:apart transfer/spsc/p:1/c:1/cap:64/pin:one \
+    fair/mpmc/p:4/c:2/cap:64 fair/ck_mpmc/p:4/c:2/cap:64 fair/mutex/p:4/c:2/cap:64 roundtrip/mpmc trypair/spsc paced/mutex; do
     grep -q "^$row" <<<"$rows" || { echo "no row $row" && return 1; }
   done
   # A queue has no row in which its lone side would have two threads.

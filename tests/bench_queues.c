@@ -5,9 +5,13 @@
  * Every queue of bench/queues.h, with those of other libraries where they were built, in one thread:
  * what it holds, in which order, what is left after close. Every row in which items are handed over,
  * with few items; those in which a queue that never sleeps has up to 300 threads, and crawls, only
- * with SLUICE_TEST_LONG=1. Then two queues made to fail: one that loses an item, one that crawls.
+ * with SLUICE_TEST_LONG=1. Then two queues made to fail: one that loses an item, one that crawls. And
+ * where the threads of a measurement run.
  */
+#define _GNU_SOURCE /* sched_getcpu */
+
 #include <math.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "../bench/peers/try_only.h"
@@ -152,6 +156,14 @@ struct poor_ring {
 static atomic_uint lost = UINT_MAX;    /* the index of an item */
 static atomic_uint changed = UINT_MAX; /* likewise */
 static atomic_bool crawls;
+static atomic_ullong put_on; /* processors, a bit each */
+static atomic_ullong got_on;
+
+static void
+note_processor(atomic_ullong *on)
+{
+	atomic_fetch_or(on, 1ULL << ((unsigned int)sched_getcpu() % 64));
+}
 
 static int
 poor_ring_init(struct poor_ring *r, size_t capacity)
@@ -180,6 +192,7 @@ poor_ring_push(struct poor_ring *r, bench_item8 item)
 {
 	const unsigned int tail = atomic_load(&r->tail);
 
+	note_processor(&put_on);
 	if (tail - atomic_load(&r->head) == POOR_CAPACITY)
 		return false;
 	r->items[tail % POOR_CAPACITY] = item;
@@ -192,6 +205,7 @@ poor_ring_pop(struct poor_ring *r, bench_item8 *item)
 {
 	const unsigned int head = atomic_load(&r->head);
 
+	note_processor(&got_on);
 	if (head == atomic_load(&r->tail))
 		return false;
 	if (atomic_load(&crawls))
@@ -204,14 +218,21 @@ poor_ring_pop(struct poor_ring *r, bench_item8 *item)
 TRY_ONLY_YIELD(poor, "poor", poor_ring, bench_item8, NULL)
 
 static const char *
-measure_poor(struct bench_result *result)
+measure_poor_placed(enum bench_placement placement, struct bench_result *result)
 {
 	struct bench_workload workload = bench_workloads[0];
 
 	workload.producers = 1;
 	workload.consumers = 1;
 	workload.milliseconds = 1;
+	workload.placement = placement;
 	return bench_measure(&poor_bench, &workload, result);
+}
+
+static const char *
+measure_poor(struct bench_result *result)
+{
+	return measure_poor_placed(BENCH_FREE, result);
 }
 
 TEST(measurement, passes_where_nothing_is_wrong)
@@ -272,6 +293,59 @@ TEST(measurement, tells_how_much_of_their_time_the_threads_ran_and_waited_for_a_
 		return;
 	cr_assert_geq(result.ready_seconds, 0);
 	cr_assert_lt(result.cpu_seconds + result.ready_seconds, result.thread_seconds);
+}
+
+TEST(measurement, keeps_pinned_threads_where_the_workload_says)
+{
+	struct bench_result result;
+
+	cr_assert_null(measure_poor_placed(BENCH_ONE, &result));
+	cr_assert_eq(atomic_load(&put_on), atomic_load(&got_on));
+	cr_assert_eq(atomic_load(&put_on) & (atomic_load(&put_on) - 1), 0);
+
+	atomic_store(&put_on, 0);
+	atomic_store(&got_on, 0);
+	cr_assert_null(measure_poor_placed(BENCH_APART, &result));
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		cr_assert_eq(atomic_load(&put_on) & atomic_load(&got_on), 0);
+}
+
+/* Of ten items the producers say that they put 1, 2, 3 and 4, the consumers that they got 3 and 7. */
+static struct bench_tally
+say_what_was_put(void *queue, uint64_t first, const atomic_bool *stop)
+{
+	const uint64_t items = 1 + (first >> 40);
+
+	(void)queue;
+	(void)stop;
+	return (struct bench_tally){.items = items, .sum = items};
+}
+
+static atomic_bool seven_were_got;
+
+static struct bench_tally
+say_what_was_got(void *queue, const atomic_bool *cut)
+{
+	const uint64_t items = atomic_exchange(&seven_were_got, true) ? 3 : 7;
+
+	(void)queue;
+	(void)cut;
+	return (struct bench_tally){.items = items, .sum = items};
+}
+
+TEST(measurement, says_what_part_of_the_items_each_thread_had)
+{
+	struct bench_queue queue = *bench_queues[0];
+	struct bench_result result;
+
+	queue.produce = say_what_was_put;
+	queue.consume = say_what_was_got;
+	cr_assert_eq(bench_workloads[0].producers, 4);
+	cr_assert_null(bench_measure(&queue, &bench_workloads[0], &result));
+	cr_assert_float_eq(result.sent.smallest, 0.1, 1e-9);
+	cr_assert_float_eq(result.sent.largest, 0.4, 1e-9);
+	cr_assert_float_eq(result.received.smallest, 0.3, 1e-9);
+	cr_assert_float_eq(result.received.largest, 0.7, 1e-9);
 }
 
 /* The number of the first item is 0: the sum is right. */

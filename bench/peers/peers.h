@@ -49,6 +49,6 @@ BENCH_EACH_PEER(BENCH_DECLARE_PEER)
 /* The rest of what BENCH_QUEUE asks for: many to many, and nothing else to say. */
 #define PEER_TRAITS(SHOWN, NEVER_SLEEPS, MAY_BE_CUT, NOTE)                                         \
 	.name = SHOWN, .producers = BENCH_ANY, .consumers = BENCH_ANY, .note = NOTE,               \
-	.never_sleeps = NEVER_SLEEPS, .may_be_cut = MAY_BE_CUT
+	.never_sleeps = NEVER_SLEEPS, .may_be_cut = MAY_BE_CUT, .peer = true
 
 #endif
