@@ -66,6 +66,17 @@ class Row:
         parts = self.name.split("/")
         return "/".join(parts[:1] + parts[2:])
 
+    @property
+    def title(self):
+        """The name for a reader: 4:2/64 mpmc, roundtrip spsc, ..."""
+        rest = dict(self.arguments)
+        if not {"p", "c", "cap"} <= rest.keys():
+            return " ".join(self.name.split("/"))
+        title = f"{rest.pop('p')}:{rest.pop('c')}/{rest.pop('cap')} {self.queue}"
+        if self.kind != "transfer":
+            title = f"{self.kind} {title}"
+        return " ".join([title, *(f"{key}:{value}" for key, value in rest.items())])
+
     def values(self, counter):
         """The counter's value in each repetition that has it."""
         return [numbers[counter] for numbers in self.repetitions if counter in numbers]
@@ -82,9 +93,9 @@ class Results:
     @property
     def machine(self):
         """What makes two runs comparable without a baseline."""
-        # The text of bench/machine.c begins "PROCESSOR, N cores, SYSTEM RELEASE, ".
-        described = str(self.context.get("machine", "")).split(", ")[:3]
-        return (self.context.get("host_name"), self.context.get("num_cpus"), *described)
+        return tuple(
+            self.context.get(key) for key in ("host_name", "num_cpus", "processor", "kernel")
+        )
 
 
 def load(path):
@@ -112,7 +123,7 @@ def _add(rows, run):
     """Add a run, as the file has it, to the row it belongs to."""
     if run.get("run_type") == "aggregate":
         return
-    name = run.get("run_name", run["name"])
+    name = run.get("run_name") or run["name"]
     for suffix in ("/manual_time", "/real_time", "/process_time"):
         name = name.removesuffix(suffix)
     row = rows.setdefault(name, Row(name))
