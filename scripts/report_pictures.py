@@ -26,7 +26,7 @@ from report_sections import number, percent, shown
 # Stands for currentColor until the picture is written.
 INK = "#010203"
 
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE, GREY = [
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = [
     INK,
     "#e69f00",
     "#56b4e9",
@@ -42,14 +42,14 @@ STYLES = {
     "mpmc": (BLUE, "o"),
     "mutex": (BLACK, "D"),
     "ck_mpmc": (ORANGE, "s"),
-    "ck_stock_mpmc": (VERMILLION, "X"),
+    "ck_stock_mpmc": (VERMILION, "X"),
     "spsc": (GREEN, "^"),
     "spmc": (SKY, "v"),
     "mpsc": (PURPLE, "P"),
     "ck_spsc": (YELLOW, ">"),
     "ck_spmc": (GREY, "<"),
 }
-OTHERS = [BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY, BLACK]
+OTHERS = [BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK]
 OTHERS_MARKS = ["o", "s", "^", "v", "D", "p", "h", "<", ">", "*", "d"]
 
 WIDTH = 4.8  # inches: 9 points are small on a telephone, and no giants on a desk
