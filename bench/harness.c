@@ -21,6 +21,7 @@ enum column {
 	SWITCHES_PER_1000,
 	NS_PER_PAIR,
 	P50_NS,
+	P50_TIMES_MUTEX,
 	P99_NS,
 	P999_NS,
 	SENT_MIN,
@@ -38,6 +39,7 @@ static const char *const counters[COLUMNS] = {
 	[SWITCHES_PER_1000] = "switches_per_1000", /* context switches per 1000 items */
 	[NS_PER_PAIR] = "ns_per_pair",
 	[P50_NS] = "p50_ns",
+	[P50_TIMES_MUTEX] = "p50_times_mutex",
 	[P99_NS] = "p99_ns",
 	[P999_NS] = "p99.9_ns",
 	[SENT_MIN] = "smallest_share_sent", /* of a producer, in all items, 0 to 1 */
@@ -50,6 +52,7 @@ struct row {
 	const struct bench_workload *workload;
 	const struct bench_queue *queue;
 	char name[96];
+	size_t repetitions;  /* 0: as the options say */
 	bool baseline_first; /* next time */
 	size_t capacity;     /* what the queue really holds; 0 before the first measurement */
 	size_t measured;     /* times */
@@ -171,6 +174,9 @@ report_counters(struct gbench_state *st, const struct row *row, const struct ben
 		if (mine->percentiles[i] > 0)
 			gbench_set_counter(st, bench_percentiles[i].name, mine->percentiles[i],
 					   GBENCH_PLAIN);
+		if (strcmp(bench_percentiles[i].name, counters[P50_NS]) == 0 &&
+		    mine->percentiles[i] > 0)
+			count(st, P50_TIMES_MUTEX, mine->percentiles[i] / base->percentiles[i]);
 	}
 	if (row->workload->shares)
 		report_shares_of_items(st, mine);
@@ -320,30 +326,76 @@ name_row(char *name, size_t size, const struct bench_workload *w, const struct b
 	snprintf(name + length, size - length, "%s", placements[w->placement]);
 }
 
+/* Repetitions: 0 for as many as the options say. */
 static void
-register_row(struct row *row)
+register_row(const struct bench_workload *workload, const struct bench_queue *queue,
+	     size_t repetitions)
 {
+	struct row *row = &rows[row_count++];
 	struct gbench *bench;
 
-	name_row(row->name, sizeof(row->name), row->workload, row->queue);
+	row->workload = workload;
+	row->queue = queue;
+	row->repetitions = repetitions;
+	name_row(row->name, sizeof(row->name), workload, queue);
 	bench = gbench_register(row->name, run_row, row);
 	gbench_use_manual_time(bench);
 	gbench_unit(bench, GBENCH_MILLISECOND);
+	if (repetitions > 0)
+		gbench_repetitions(bench, (int)repetitions);
+}
+
+static void
+make_place_for_rows(void)
+{
+	rows = calloc(bench_workload_count * bench_queue_count, sizeof(*rows));
+	if (!rows)
+		abort();
 }
 
 void
 harness_register(bool quick)
 {
-	rows = calloc(bench_workload_count * bench_queue_count, sizeof(*rows));
-	if (!rows)
-		abort();
+	make_place_for_rows();
 	for (size_t w = 0; w < bench_workload_count; w++) {
 		for (size_t q = 0; q < bench_queue_count; q++) {
-			if (!has_row(&bench_workloads[w], bench_queues[q], quick))
+			if (has_row(&bench_workloads[w], bench_queues[q], quick))
+				register_row(&bench_workloads[w], bench_queues[q], 0);
+		}
+	}
+}
+
+static bool
+is_rival(const struct bench_queue *queue, enum harness_rivals rivals)
+{
+	return queue->peer && (rivals == HARNESS_EVERYBODY ||
+			       (rivals == HARNESS_SLEEPERS && !queue->never_sleeps));
+}
+
+void
+harness_register_for(bool (*mentioned)(const char *row, enum harness_rivals *rivals),
+		     size_t rival_repetitions)
+{
+	make_place_for_rows();
+	for (size_t w = 0; w < bench_workload_count; w++) {
+		const struct bench_workload *const workload = &bench_workloads[w];
+		enum harness_rivals most = HARNESS_NOBODY;
+
+		for (size_t q = 0; q < bench_queue_count; q++) {
+			enum harness_rivals rivals;
+			char name[sizeof(rows[0].name)];
+
+			name_row(name, sizeof(name), workload, bench_queues[q]);
+			if (!has_row(workload, bench_queues[q], false) || !mentioned(name, &rivals))
 				continue;
-			rows[row_count].workload = &bench_workloads[w];
-			rows[row_count].queue = bench_queues[q];
-			register_row(&rows[row_count++]);
+			register_row(workload, bench_queues[q], 0);
+			if (rivals > most)
+				most = rivals;
+		}
+		for (size_t q = 0; q < bench_queue_count; q++) {
+			if (is_rival(bench_queues[q], most) &&
+			    has_row(workload, bench_queues[q], false))
+				register_row(workload, bench_queues[q], rival_repetitions);
 		}
 	}
 }
@@ -420,7 +472,9 @@ harness_run(size_t repetitions)
 		char full_name[sizeof(rows[i].name) + 16];
 
 		snprintf(full_name, sizeof(full_name), "%s/manual_time", rows[i].name);
-		progress.total += gbench_admits(full_name) ? repetitions : 0;
+		if (gbench_admits(full_name))
+			progress.total +=
+				rows[i].repetitions > 0 ? rows[i].repetitions : repetitions;
 	}
 	progress.start_ns = progress.shown_ns = bench_now();
 	ran = gbench_run_all(on_run, NULL);
@@ -437,13 +491,7 @@ compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-struct spread {
-	double min;
-	double median;
-	double max;
-};
-
-static struct spread
+static struct harness_spread
 spread(const struct row *row, enum column column)
 {
 	const size_t n = row->count;
@@ -453,7 +501,8 @@ spread(const struct row *row, enum column column)
 	for (size_t i = 0; i < n; i++)
 		values[i] = row->samples[i][column];
 	qsort(values, n, sizeof(values[0]), compare_doubles);
-	return (struct spread){values[0], (values[(n - 1) / 2] + values[n / 2]) / 2, values[n - 1]};
+	return (struct harness_spread){values[0], (values[(n - 1) / 2] + values[n / 2]) / 2,
+				       values[n - 1]};
 }
 
 static double
@@ -462,10 +511,51 @@ median(const struct row *row, enum column column)
 	return spread(row, column).median;
 }
 
+static const struct row *
+row_named(const char *name)
+{
+	for (size_t i = 0; i < row_count; i++) {
+		if (strcmp(rows[i].name, name) == 0)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+bool
+harness_spread(const char *name, const char *counter, struct harness_spread *found)
+{
+	const struct row *const row = row_named(name);
+
+	for (int column = 0; row && row->count > 0 && column < COLUMNS; column++) {
+		if (strcmp(counters[column], counter) == 0) {
+			*found = spread(row, (enum column)column);
+			return !isnan(found->median);
+		}
+	}
+	return false;
+}
+
+const char *
+harness_rival(const char *name, enum harness_rivals rivals)
+{
+	const struct row *const mine = row_named(name);
+	const struct row *best = NULL;
+
+	for (size_t i = 0; mine && i < row_count; i++) {
+		const struct row *const row = &rows[i];
+
+		if (row->workload == mine->workload && is_rival(row->queue, rivals) &&
+		    row->count > 0 &&
+		    (!best || median(row, TIMES_MUTEX) > median(best, TIMES_MUTEX)))
+			best = row;
+	}
+	return best ? best->name : NULL;
+}
+
 static void
 print_row(FILE *out, const struct row *row, int name_width)
 {
-	const struct spread rate = spread(row, ITEMS_PER_SECOND);
+	const struct harness_spread rate = spread(row, ITEMS_PER_SECOND);
 	char range[32];
 	char text[256];
 

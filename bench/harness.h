@@ -37,6 +37,20 @@
  */
 void harness_register(bool quick);
 
+/* The queues of other libraries that a row is compared with. */
+enum harness_rivals {
+	HARNESS_NOBODY,
+	HARNESS_SLEEPERS, /* those that sleep when they wait long */
+	HARNESS_EVERYBODY,
+};
+
+/*
+ * Register the rows that are mentioned, and with each, in the same workload, those of its rivals,
+ * which are run as often as told here, whatever the options say.
+ */
+void harness_register_for(bool (*mentioned)(const char *row, enum harness_rivals *rivals),
+			  size_t rival_repetitions);
+
 /*
  * Run what --benchmark_filter admits, and say on stderr how far it has come; repetitions, of each
  * row, serve that alone. Returns how many rows ran, 0 after a message.
@@ -48,5 +62,21 @@ size_t harness_run(size_t repetitions);
  * first, and in each workload the fastest row. Returns whether a row failed.
  */
 bool harness_report(FILE *out, const char *footer);
+
+/* Over a row's repetitions. */
+struct harness_spread {
+	double min;
+	double median;
+	double max;
+};
+
+/* What that counter of the row of that name was. Returns false if there is no such number. */
+bool harness_spread(const char *row, const char *counter, struct harness_spread *spread);
+
+/*
+ * The row of the fastest of these rivals, measured by the mutex, in the workload of the row of that
+ * name; NULL if none ran.
+ */
+const char *harness_rival(const char *row, enum harness_rivals rivals);
 
 #endif

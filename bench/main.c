@@ -2,13 +2,14 @@
 /*
  * main.c - sluice-bench: compare Sluice's queues with a mutex and with each other.
  *
- * See usage below. Exit status 0; 1 when a row failed its verification; 2 when the command line was
- * wrong or its filter admits nothing.
+ * See usage below. Exit status 0; 1 when a row failed its verification, or a bar is not met; 2 when
+ * the command line was wrong or its filter admits nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bars.h"
 #include "gbench.h"
 #include "harness.h"
 #include "machine.h"
@@ -22,6 +23,11 @@ usage(void)
 	     "  --quick   only the headline and the one-sided queues at capacity 64, under a "
 	     "minute;\n"
 	     "            where the peers were built, 4:2 and 1:1 at capacity 64, under 3 minutes\n"
+	     "  --bars    the rows that Sluice makes claims about, 20 times each, and at the "
+	     "end whether\n"
+	     "            the claims hold; where the peers were built, 5 times each, those that "
+	     "claims\n"
+	     "            are made about; under 4 minutes\n"
 	     "  --help    this text\n"
 	     "\n"
 	     "Rows are named transfer/QUEUE/p:PRODUCERS/c:CONSUMERS/cap:CAPACITY (and /bytes:ITEM"
@@ -88,13 +94,14 @@ int
 main(int argc, char **argv)
 {
 	const bool quick = take_option(&argc, argv, "--quick");
+	const bool only_bars = take_option(&argc, argv, "--bars");
+	char default_repetitions[48];
 	/*
 	 * Stand before the user's, which thereby override them. An iteration is a whole measurement
 	 * and long enough, so that any least time makes it one to a repetition.
 	 */
 	char *const defaults[] = {
-		bench_with_peers && !quick ? "--benchmark_repetitions=5"
-					   : "--benchmark_repetitions=9",
+		default_repetitions,
 		"--benchmark_min_time=0.001",
 		"--benchmark_enable_random_interleaving=true",
 	};
@@ -107,10 +114,15 @@ main(int argc, char **argv)
 	char footer[600];
 	struct machine_use before;
 	size_t ran;
+	FILE *table;
 	bool failed;
 
 	if (!arguments)
 		abort();
+	snprintf(default_repetitions, sizeof(default_repetitions), "--benchmark_repetitions=%d",
+		 only_bars                    ? BARS_REPETITIONS
+		 : bench_with_peers && !quick ? 5
+					      : 9);
 	arguments[0] = argv[0];
 	memcpy(arguments + 1, defaults, sizeof(defaults));
 	memcpy(arguments + 1 + default_count, argv + 1, (size_t)(argc - 1) * sizeof(*argv));
@@ -123,14 +135,20 @@ main(int argc, char **argv)
 
 	machine_describe(machine, sizeof(machine));
 	tell_context(machine, repetitions, shuffled);
-	harness_register(quick);
+	if (only_bars)
+		harness_register_for(bars_mention, BARS_PEER_REPETITIONS);
+	else
+		harness_register(quick);
 	before = machine_use();
 	ran = harness_run(strtoul(repetitions, NULL, 10));
 	snprintf(footer, sizeof(footer), "%s\nOthers used %.0f %% of the machine.", machine,
 		 100 * machine_others(before, machine_use()));
 
 	/* Under --benchmark_format=json or csv stdout belongs to the library. */
-	failed = harness_report(gbench_console() ? stdout : stderr, footer);
+	table = gbench_console() ? stdout : stderr;
+	failed = harness_report(table, footer);
+	if (only_bars)
+		failed |= !bars_report(table);
 	gbench_shutdown();
 	free(arguments);
 	if (ran == 0)

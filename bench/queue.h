@@ -66,9 +66,9 @@ struct bench_times {
 struct bench_queue {
 	const char *name;
 	unsigned int producers; /* at most: 1 or BENCH_ANY */
-	unsigned int consumers;
-	const char *note;  /* what a reader of its numbers must know, or NULL */
-	bool never_sleeps; /* waits by looking again and again */
+	unsigned int consumers; /* likewise; 0 where one thread does both */
+	const char *note;       /* what a reader of its numbers must know, or NULL */
+	bool never_sleeps;      /* waits by looking again and again */
 	/*
 	 * Whether a measurement may be cut off: close may be called while others put, and makes a put
 	 * that waits give up. An item that slips in afterwards stays in the queue.

@@ -4,6 +4,7 @@
 
 #include <sluice.h>
 
+#include "queues/cas16.h"
 #include "queues/ck_stock_mpmc.h"
 #include "queues/mutex.h"
 
@@ -30,6 +31,10 @@ BENCH_QUEUE(ck_spmc, bench_item8, .name = "ck_spmc", ONE_TO_MANY)
 BENCH_QUEUE(ck_spsc, bench_item8, .name = "ck_spsc", ONE_TO_ONE)
 BENCH_QUEUE(ck_stock_mpmc, bench_item8, .name = "ck_stock_mpmc", MANY_TO_MANY, .may_be_cut = true)
 BENCH_QUEUE(mutex, bench_item8, .name = "mutex", MANY_TO_MANY, .note = "baseline")
+
+/* A single thread is its producer, and leaves no place for a consumer. */
+BENCH_QUEUE(cas16, bench_item8, .name = "cas16", .producers = 1, .consumers = 0,
+	    .note = "two compare-and-swaps, the floor")
 
 /* By batches. */
 
@@ -74,7 +79,7 @@ WIDE(200)
 const struct bench_queue *const bench_queues[] = {
 	&mpmc_bench,       &ck_mpmc_bench,       &ck_stock_mpmc_bench, &mutex_bench,
 	&spmc_bench,       &ck_spmc_bench,       &mpsc_bench,
-	&spsc_bench,       &ck_spsc_bench,
+	&spsc_bench,       &ck_spsc_bench,       &cas16_bench,
 	&mpmc_batch_bench, &ck_mpmc_batch_bench, &mutex_batch_bench,
 	&spmc_batch_bench, &ck_spmc_batch_bench, &mpsc_batch_bench,
 	&spsc_batch_bench, &ck_spsc_batch_bench,

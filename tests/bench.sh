@@ -60,9 +60,25 @@ lists_every_workload() {
   fi
 }
 
+# What it runs of 4:2/64 is one repetition here, which is too few for a judgement, but not for a verdict.
+says_whether_the_bars_are_met() {
+  local status=0
+  [[ $("$program" --bars --benchmark_list_tests | wc -l) -ge 17 ]]
+  timeout -k 5 120 "$program" --bars --benchmark_filter=trypair --benchmark_repetitions=1 >"$scratch/bars" || status=$?
+  # Two bars about these rows, all others without.
+  [[ $(grep -cE '^try pair .* (met|NOT MET)$' "$scratch/bars") -eq 2 ]]
+  [[ $(grep -c ' not measured$' "$scratch/bars") -eq 15 ]]
+  if grep -q 'NOT MET$' "$scratch/bars"; then
+    [[ $status -eq 1 ]]
+  else
+    [[ $status -eq 0 ]]
+  fi
+}
+
 check help_ends_with_0 ends_with 0 --help
 check an_unknown_option_ends_with_2 ends_with 2 --nonsense
 check a_filter_that_admits_nothing_ends_with_2 ends_with 2 --benchmark_filter=nothing_is_called_this
 check writes_results_and_ends_with_the_table writes_results
+check says_whether_the_bars_are_met says_whether_the_bars_are_met
 check lists_every_workload lists_every_workload
 tally
