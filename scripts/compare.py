@@ -67,7 +67,7 @@ def main():
         word, text = compare(old.rows[name], new.rows[name], same_machine, arguments.tolerance)
         words.append(word)
         print(f"{word:8}{new.rows[name].title}: {text}")
-    print("\n" + verdict.tally(words, arguments.tolerance))
+    print(f"\nTolerance {arguments.tolerance * 100:g} %. {verdict.tally(words)}")
     for path, rows in ((arguments.old, old.rows), (arguments.new, new.rows)):
         lone = sum(1 for name in rows if name not in old.rows or name not in new.rows)
         if lone:

@@ -63,10 +63,10 @@ def percent(text):
     return value / 100
 
 
-def tally(words, tolerance):
+def tally(words):
     """The line under a table: how many rows are what."""
     counts = ", ".join(f"{words.count(word)} {word}" for word in (LOSS, UNCLEAR, GAIN, SAME))
-    return f"Of {len(words)} rows {counts}; tolerance {tolerance * 100:g} %."
+    return f"Of {len(words)} rows {counts}."
 
 
 class Arguments(argparse.ArgumentParser):
