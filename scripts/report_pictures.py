@@ -118,15 +118,18 @@ class Styles:
         )
 
 
-def _plain(axis):
-    """Numbers as people write them, on a logarithmic axis, and as many as there is room for."""
+def _plain(axis, most):
+    """Numbers as people write them, on a logarithmic axis that has room for so many."""
     low, high = axis.get_view_interval()
-    few = math.log10(high / low) > 2
-    axis.set_major_locator(
-        matplotlib.ticker.LogLocator(subs=(1,) if few else (1, 2, 5), numticks=12)
-    )
-    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    steps = (1,) if math.log10(high / low) > 2 else (1, 2, 5)
+    axis.set_major_locator(matplotlib.ticker.LogLocator(subs=steps, numticks=most))
+    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(_tick))
     axis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+
+
+def _tick(value, _):
+    """A round number; never an exponent."""
+    return f"{value:,.{max(0, -math.floor(math.log10(value) + 1e-9))}f}"
 
 
 def _figure(height):
@@ -187,7 +190,7 @@ def _throughput(picture, styles):
             number(middle), (1.02, place), xycoords=("axes fraction", "data"), va="center"
         )
     _queue_axis(axes, queues)
-    _plain(axes.xaxis)
+    _plain(axes.xaxis, 6)
     axes.set_xlabel(picture["axis"])
     return figure
 
@@ -215,7 +218,7 @@ def _against(picture, styles):
         styles.line(axes, queue, x, [value for _, value, _, _ in points], 6)
     axes.set_xticks(list(at.values()), [place[1] for place in places])
     axes.minorticks_off()
-    _plain(axes.yaxis)
+    _plain(axes.yaxis, 12)
     axes.set_xlabel(picture["x"])
     axes.set_ylabel(picture["y"])
     _legend(axes)
@@ -232,8 +235,8 @@ def _cpu(picture, styles):
             [x], [y], linestyle="", label=shown(queue), **styles.mark(queue) | {"markersize": 8}
         )
     axes.margins(0.08)
-    _plain(axes.xaxis)
-    _plain(axes.yaxis)
+    _plain(axes.xaxis, 6)
+    _plain(axes.yaxis, 12)
     axes.set_xlabel(picture["x"])
     axes.set_ylabel(picture["y"])
     _legend(axes)
@@ -254,7 +257,7 @@ def _roundtrip(picture, styles):
     ticks = [tick for tick in ticks if tick < 100.0001 * last]
     axes.set_xticks([1 / (1 - tick / 100) for tick in ticks], [f"{tick} %" for tick in ticks])
     axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-    _plain(axes.yaxis)
+    _plain(axes.yaxis, 12)
     axes.set_xlabel(picture["x"])
     axes.set_ylabel(picture["y"])
     _legend(axes)

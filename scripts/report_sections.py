@@ -73,7 +73,7 @@ def percent(share):
         return "< 0.01 %"
     if 99.995 <= value < 100:
         return "> 99.99 %"
-    return f"{value:.2f} %" if value < 1 or 99 < value < 100 else f"{value:.1f} %"
+    return f"{value:.2f} %" if 99 < value < 100 else f"{number(value)} %"
 
 
 def duration(ns):
