@@ -4,23 +4,16 @@
  *
  * Exit status: 0 when all went well, 1 when something could not be done, 2 when the command line is
  * wrong; then one line on stderr says why and nothing else happens.
- *
- * Both streams are line buffered, so that lines appear as things happen, even in a pipe, and each
- * in one write. Writing to a pipe that nobody reads ends the program by SIGPIPE, as it ends every
- * filter; where that signal is ignored it is a failed write like any other.
  */
 #include "pipeline.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "report.h"
-
-#define EXIT_USAGE 2
 
 #define THREADS_MAX      1000
 #define CAPACITY_MAX     1000000
@@ -90,25 +83,6 @@ static const struct option digest_options[] = {
 	{0},
 };
 
-/* The argument of the option just met. What is wrong with it is said here. */
-static bool
-number(const char *option, unsigned min, unsigned max, unsigned *value)
-{
-	char *end = optarg;
-	unsigned long parsed = 0;
-
-	errno = 0;
-	if (isdigit((unsigned char)*optarg))
-		parsed = strtoul(optarg, &end, 10);
-	if (end == optarg || *end != '\0' || errno != 0 || parsed < min || parsed > max) {
-		fprintf(stderr, "sluice-pipeline: --%s takes a number from %u to %u\n", option, min,
-			max);
-		return false;
-	}
-	*value = (unsigned)parsed;
-	return true;
-}
-
 /* Returns the exit status when the program ends here, or -1 when it goes on. */
 static int
 parse_options(int argc, char **argv, const struct option *table, struct options *options)
@@ -120,22 +94,27 @@ parse_options(int argc, char **argv, const struct option *table, struct options 
 
 		switch (letter) {
 		case PRODUCERS:
-			good = number(table[index].name, 1, THREADS_MAX, &options->producers);
+			good = argument_number(table[index].name, 1, THREADS_MAX,
+					       &options->producers);
 			break;
 		case CONSUMERS:
-			good = number(table[index].name, 1, THREADS_MAX, &options->consumers);
+			good = argument_number(table[index].name, 1, THREADS_MAX,
+					       &options->consumers);
 			break;
 		case CAPACITY:
-			good = number(table[index].name, 1, CAPACITY_MAX, &options->capacity);
+			good = argument_number(table[index].name, 1, CAPACITY_MAX,
+					       &options->capacity);
 			break;
 		case LINKS:
-			good = number(table[index].name, 0, LINKS_MAX, &options->links);
+			good = argument_number(table[index].name, 0, LINKS_MAX, &options->links);
 			break;
 		case FETCH_MS:
-			good = number(table[index].name, 0, MILLISECONDS_MAX, &options->fetch_ms);
+			good = argument_number(table[index].name, 0, MILLISECONDS_MAX,
+					       &options->fetch_ms);
 			break;
 		case PROCESS_MS:
-			good = number(table[index].name, 0, MILLISECONDS_MAX, &options->process_ms);
+			good = argument_number(table[index].name, 0, MILLISECONDS_MAX,
+					       &options->process_ms);
 			break;
 		case QUIET:
 			options->quiet = true;
@@ -202,8 +181,7 @@ main(int argc, char **argv)
 	static char name[] = "sluice-pipeline"; /* what getopt begins its messages with */
 	int status;
 
-	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
+	report_begin(name);
 	if (argc > 1 && strcmp(argv[1], "digest") == 0) {
 		argc--;
 		argv++;
@@ -213,9 +191,5 @@ main(int argc, char **argv)
 		argv[0] = name;
 		status = run_links(argc, argv);
 	}
-	if (ferror(stdout) || fclose(stdout) != 0) {
-		report_problem("standard output", "write error");
-		status = EXIT_FAILURE;
-	}
-	return status;
+	return report_end(status);
 }

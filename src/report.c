@@ -2,7 +2,34 @@
 /* report.c - see report.h. */
 #include "report.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+static const char *program_name = "sluice";
+
+void
+report_begin(const char *program)
+{
+	program_name = program;
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
+}
+
+int
+report_end(int status)
+{
+	if (ferror(stdout) || fclose(stdout) != 0) {
+		report_problem("standard output", "write error");
+		return EXIT_FAILURE;
+	}
+	return status;
+}
+
+const char *
+report_program(void)
+{
+	return program_name;
+}
 
 bool
 report_needs_escape(const char *name)
@@ -36,7 +63,7 @@ void
 report_problem(const char *name, const char *reason)
 {
 	flockfile(stderr);
-	fputs("sluice-pipeline: ", stderr);
+	fprintf(stderr, "%s: ", program_name);
 	report_name(stderr, name);
 	fprintf(stderr, ": %s\n", reason);
 	funlockfile(stderr);
