@@ -19,87 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "program.h"
 #include "test.h"
 
-/* Running it. */
-
-struct outcome {
-	int status; /* as waitpid gives it */
-	char *out;
-	char *err;
-};
-
-/* Zeroed memory up to the end of the test, which is a process of its own. */
-static char *
-text_of_size(size_t size)
-{
-	static char memory[4 * 1024 * 1024];
-	static size_t used;
-	char *text = &memory[used];
-
-	cr_assert_lt(size, sizeof memory - used);
-	used += size + 1;
-	return text;
-}
-
-static char *
-contents(FILE *file)
-{
-	long size;
-	char *text;
-
-	cr_assert_eq(fseek(file, 0, SEEK_END), 0);
-	size = ftell(file);
-	rewind(file);
-	text = text_of_size((size_t)size);
-	cr_assert_eq(fread(text, 1, (size_t)size, file), (size_t)size);
-	return text;
-}
-
-/*
- * SIGPIPE is as a shell would leave it, whatever the runner of the tests does with it. A program
- * that hangs is killed with the test that started it.
- */
-static struct outcome
-run_with_output(const char *const *arguments, int out)
-{
-	FILE *err = tmpfile();
-	struct outcome outcome = {0};
-	pid_t child = fork();
-
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		signal(SIGPIPE, SIG_DFL);
-		dup2(out, STDOUT_FILENO);
-		dup2(fileno(err), STDERR_FILENO);
-		execv(arguments[0], (char *const *)arguments);
-		_exit(127);
-	}
-	cr_assert_gt(child, 0);
-	while (waitpid(child, &outcome.status, 0) < 0)
-		cr_assert_eq(errno, EINTR);
-	outcome.err = contents(err);
-	fclose(err);
-	return outcome;
-}
-
-static struct outcome
-run(const char *const *arguments)
-{
-	FILE *out = tmpfile();
-	struct outcome outcome = run_with_output(arguments, fileno(out));
-
-	outcome.out = contents(out);
-	fclose(out);
-	return outcome;
-}
-
-#define ARGUMENTS(...)    ((const char *const[]){__VA_ARGS__, NULL})
 #define RUN(...)          run(ARGUMENTS(SLUICE_PIPELINE, __VA_ARGS__))
 #define RUN_AT_ONCE(...)  RUN("--fetch-ms", "0", "--process-ms", "0", __VA_ARGS__)
 #define SHELL(script)     run(ARGUMENTS("/bin/sh", "-c", script))
@@ -115,34 +40,6 @@ run_to(const char *path, const char *const *arguments)
 	outcome = run_with_output(arguments, out);
 	close(out);
 	return outcome;
-}
-
-static void
-expect_exit(struct outcome outcome, int status)
-{
-	cr_expect(WIFEXITED(outcome.status), "wait status %#x", (unsigned)outcome.status);
-	cr_expect_eq(WEXITSTATUS(outcome.status), status);
-}
-
-static void
-expect_success(struct outcome outcome)
-{
-	expect_exit(outcome, 0);
-	cr_expect_str_empty(outcome.err);
-}
-
-static bool
-is_one_line(const char *text)
-{
-	const char *end = strchr(text, '\n');
-
-	return end != NULL && end != text && end[1] == '\0';
-}
-
-static bool
-starts_with(const char *text, const char *start)
-{
-	return strncmp(text, start, strlen(start)) == 0;
 }
 
 /* Judging the lines of the link runs. */
@@ -414,14 +311,6 @@ TEST(pipeline, workers_without_items_still_end)
 }
 
 /* The command line. */
-
-static void
-expect_complaint(struct outcome outcome, int status, const char *start)
-{
-	expect_exit(outcome, status);
-	cr_expect(is_one_line(outcome.err), "stderr: %s", outcome.err);
-	cr_expect(starts_with(outcome.err, start), "stderr: %s", outcome.err);
-}
 
 static void
 expect_usage_error(struct outcome outcome)
