@@ -3,6 +3,7 @@
 # report.py - what scripts/report runs; see there.
 """What a results file of scripts/bench says, for people to look at."""
 
+import json
 import pathlib
 import sys
 
@@ -46,6 +47,8 @@ def write(found, text, folder):
     for name, svg in charts.items():
         path = folder / f"chart-{name}.svg"
         path.write_text(report_pictures.standalone(svg), encoding="utf-8")
+    tracking = json.dumps(report_sections.tracking(found), indent=2, ensure_ascii=False)
+    (folder / "tracking.json").write_text(tracking + "\n", encoding="utf-8")
     (folder / "results.json").write_bytes(text)
 
 

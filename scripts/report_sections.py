@@ -540,6 +540,21 @@ def sections(results):
     return [section for section in (make(results) for make in makers) if section]
 
 
+def tracking(results):
+    """The throughput of each row, for what draws curves over commits, and wants bigger to be better."""
+    return [
+        {
+            "name": row.name,
+            "unit": "Mitems/s",
+            "value": mega(row),
+            "range": _range(row, "items_per_second", 1e-6),
+            "extra": f"median of {len(row.values('items_per_second'))}",
+        }
+        for row in results.rows.values()
+        if is_measured(row)
+    ]
+
+
 def failures(results):
     """One line for each row that failed."""
     return [f"{row.name}: {row.error}" for row in results.rows.values() if row.error]

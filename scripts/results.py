@@ -23,6 +23,7 @@
 import dataclasses
 import json
 import math
+import re
 
 import numpy
 import scipy.stats
@@ -124,8 +125,10 @@ def _add(rows, run):
     if run.get("run_type") == "aggregate":
         return
     name = run.get("run_name") or run["name"]
-    for suffix in ("/manual_time", "/real_time", "/process_time"):
-        name = name.removesuffix(suffix)
+    # What the library adds, as far as it says nothing of the workload.
+    name = re.sub(
+        r"(/(iterations|repeats|min_time):[^/]*)*(/(manual|real|process)_time)*$", "", name
+    )
     row = rows.setdefault(name, Row(name))
     if run.get("error_occurred"):
         row.error = str(run.get("error_message", "")) or "failed"

@@ -58,6 +58,7 @@ odd() {
   run transfer/mpmc/p:few/c:2/cap:many items_per_second 1e6
   run fair/mpmc/p:4/c:2/cap:64/pin:apart items_per_second 5e6 largest_share_sent 0.5
   run paced/mutex items_per_second 1e4 running_share 1e-7
+  run transfer/tbb/p:4/c:2/cap:64/repeats:1 items_per_second 3e6 # has repetitions of its own
   run BM_foreign items_per_second 1e6
   printf ']}\n'
 }
@@ -116,7 +117,7 @@ check shows_what_the_bench_measured shows measured \
   'Half of all round trips through Sluice MPMC take .*s or less; through the mutex .*s' \
   'With little to do, the threads of Sluice MPMC sleep .* %.*; those of the mutex .* %' 'All 15 rows'
 check shows_odd_rows_as_they_are shows odd 'Sluice MPMC moves 2.00 million items a second, 2.00 times the mutex' \
-  'All 13 rows, of which 2 failed' 'alert: transfer/failed/p:4/c:2/cap:64: not as many <items>' \
+  'All 14 rows, of which 2 failed' 'alert: transfer/failed/p:4/c:2/cap:64: not as many <items>' \
   'alert: transfer/half_failed/p:4/c:2/cap:64: other items'
 check the_same_file_makes_the_same_report is_the_same_again
 check leaves_out_old_pictures leaves_out_old_pictures

@@ -119,7 +119,7 @@ def measured(path):
     rows = {}
     for run in json.loads(path.read_text(encoding="utf-8"))["benchmarks"]:
         if run["run_type"] == "iteration":
-            name = run["run_name"].removesuffix("/manual_time")
+            name = re.sub("(/repeats:[0-9]+)?/manual_time$", "", run["run_name"])
             rows.setdefault(name, [])
             if not run.get("error_occurred"):
                 rows[name].append(run)
@@ -263,6 +263,15 @@ def compare_markdown(tables, text):
     return [f"report.md has no line {line}" for line in wanted if line not in cells]
 
 
+def compare_tracking(tracked, rows):
+    """Where tracking.json has other medians, or other rows than those with a throughput."""
+    medians = {name: expected(runs, "items_per_second") for name, runs in rows.items()}
+    wanted = {name: value / 1e6 for name, value in medians.items() if value is not None}
+    if {point["name"]: point["value"] for point in tracked} != wanted:
+        return [f"tracking.json has {tracked}, not {wanted}"]
+    return []
+
+
 def main():
     """The program; returns its exit status."""
     folder = pathlib.Path(sys.argv[1])
@@ -291,6 +300,8 @@ def main():
         chromium.quit()
     wrong += compare_numbers(tables, measured(folder / "results.json"))
     wrong += compare_markdown(tables, (folder / "report.md").read_text(encoding="utf-8"))
+    tracked = json.loads((folder / "tracking.json").read_text(encoding="utf-8"))
+    wrong += compare_tracking(tracked, measured(folder / "results.json"))
     print(*titles, sep="\n")
     print(*(f"alert: {line}" for line in alert), sep="\n")
     print(*(f"WRONG: {line}" for line in wrong), sep="\n")
