@@ -366,7 +366,7 @@ page_read(const char *url, const char *charset, const char *bytes, size_t size,
 	struct reader reader = {.url = url};
 	struct text text;
 
-	if (!decode(charset, bytes, size, &text))
+	if (!decode(charset, size > 0 ? bytes : "", size, &text))
 		return "broken encoding";
 	parse(&reader, &text);
 	free(text.bytes);

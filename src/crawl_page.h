@@ -35,7 +35,7 @@ void page_end(void);
 
 /*
  * page_read - reads the page that stands at the canonical address url. charset: of the Content-Type,
- * or NULL. Returns NULL, the content to be freed by content_free, or why it cannot be read.
+ * or NULL. bytes: may be NULL where there are none. Returns NULL, the content to be freed by content_free, or why it cannot be read.
  */
 const char *page_read(const char *url, const char *charset, const char *bytes, size_t size,
 		      struct content *content);
