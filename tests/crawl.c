@@ -6,8 +6,6 @@
  * with what the site says must be there: row by row, link by link, and how often the server was
  * asked. Nothing depends on time: where something is to happen in the middle of a crawl, the server
  * does it when a certain request comes.
- *
- * Under another program (valgrind, say) when CRAWL_UNDER names it, with its arguments.
  */
 #include <pty.h>
 #include <sched.h>
