@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SIDES = ("base", "tree")  # names of one length: paths end up in programs, and move things
 MILLISECONDS = 10  # of a measurement
 ROUNDS = 10  # of a run
-PAIRS = 80
+PAIRS = 40
 LEAST_PAIRS = 7
 PATIENCE = 5  # seconds to end in, when told to
 
