@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# criterion.sh SECONDS PROGRAM - runs a program of Criterion tests and counts.
+# criterion.sh SECONDS PROGRAM [WRAPPER] - runs a program of Criterion tests and counts.
 #
-# SECONDS are five times as many when SLUICE_TEST_LONG=1. Prints what PROGRAM printed (it is kept in
-# PROGRAM.log), then `N passed, N failed`. A test that crashed or ran out of time has failed. If PROGRAM
+# SECONDS are five times as many when SLUICE_TEST_LONG=1. WRAPPER is a program that runs another in
+# circumstances of its making. Prints what PROGRAM printed (it is kept in PROGRAM.log), then `N passed, N failed`. A test that crashed or ran out of time has failed. If PROGRAM
 # fails otherwise, hangs, ends early or contains no test, that is a failure of its own; so is what a
 # sanitizer reported about tests that had passed, as LeakSanitizer does. A skipped test is in neither
 # number; its line says [SKIP].
@@ -13,13 +13,14 @@ set -euo pipefail
 
 seconds=$1
 program=$2
-log=$program.log
+wrapper=${3-}
+log=$program${wrapper:+.${wrapper##*/}}.log
 
 [[ ${SLUICE_TEST_LONG-} != 1 ]] || seconds=$((5 * seconds))
 
 status=0
 # To a file, not to a pipe: a process that outlives the program would keep a pipe open.
-timeout -k 5 "$seconds" "$program" --verbose >"$log" 2>&1 || status=$?
+timeout -k 5 "$seconds" ${wrapper:+"$wrapper"} "$program" --verbose >"$log" 2>&1 || status=$?
 cat "$log"
 
 count='^\[====] Synthesis: Tested: ([0-9]+) \| Passing: ([0-9]+) \| .*$'

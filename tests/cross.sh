@@ -57,7 +57,8 @@ gcc=aarch64-linux-gnu-gcc
 #
 #   load, store   an access of memory other than the stack     ishst, ishld, ish   these or stronger
 #   swap, swapped an atomic read-modify-write, as it begins (a load) and when it is done
-#   wake          the call that wakes
+#   wake, heavy   the call that wakes, or is a heavy fence     none                no barrier at all
+#   begin         where the function begins
 rules='
 swap_64:          store ish swap        R1
 swap_64:          swapped ishld load    A1
@@ -68,17 +69,24 @@ swap_64_2:        swapped ishld load    A1
 exchange_32:      store ish swap
 exchange_32:      swapped ishld load
 full_after_swap:  swapped ish load      F1, F2
+light:               store none load    F2 of a lone side
+light_without_heavy: store ish load     F2 of a lone side
 load_64:          load ishld load       A1
 load_32:          load ishld load
 store_64:         store ish store       R1
 
 announce:         load ishld swap       W1 before W2
 announce:         swapped ish load      F1
+announce:         swapped ish heavy     F1
 
 fill:             load ish swap
-fill_alone:       store ish swap        the value of a lone producer before its state
+fill_alone:       store ish store       the value of a lone producer before its state
 take:             load ishld load       the state before the value
 take:             load ish swap         the value before the swap that frees its cell
+take_alone:       load ishld load       the state before the value
+take_alone:       load ish store        R1: the hint, which is the taking
+free_alone:       load ish store        the item before the store that frees its cell
+sluice_priv_sides_fence_all: begin ish heavy   E1, D2
 
 ck_enqueue:       store ishst store     the slot before the counter
 ck_dequeue:       load ish swap         the slot before the counter
@@ -86,16 +94,18 @@ ck_enter_alone:   swapped ish load      G1
 ck_end:           store ish load        C2
 
 mpmc_try_put:        swapped ish store  R1: the hint
-spsc_try_put:        swapped ish store  R1
+spsc_try_put:        store ish store    R1: the value, the state, the hint
 
-mpmc_try_put:        store ish wake     F2
-mpmc_try_get:        store ish wake     F2
+mpmc_try_put:        swapped ish load   F2: before closed is looked at
+mpmc_try_get:        swapped ish load   F2
+mpmc_try_put:        swapped ish wake   F2
+mpmc_try_get:        swapped ish wake   F2
 mpmc_task_done:      swapped ish wake   F2
 mpmc_close:          swapped ish wake   F2
-mpmc_wide_try_put:   store ish wake     F2
-mpmc_wide_try_get:   store ish wake     F2
-spsc_try_put:        store ish wake     F2
-spsc_try_get:        store ish wake     F2
+mpmc_wide_try_put:   swapped ish wake   F2
+mpmc_wide_try_get:   swapped ish wake   F2
+mpsc_try_put:        swapped ish wake   F2
+spmc_try_get:        swapped ish wake   F2
 ck_mpmc_try_put:     swapped ish wake   F2
 ck_mpmc_try_get:     store ish wake     F2
 ck_mpmc_close:       swapped ish wake   F2
@@ -117,8 +127,8 @@ barriers() {
 
     # ADDRESS <NAME>: begins a function; ADDRESS: INSTRUCTION OPERANDS; ADDRESS: R_AARCH64_... SYMBOL
     /^[0-9a-f]+ <.*>:$/ {
-      name = $2; gsub(/[<>:]/, "", name)
-      for (i = 1; i <= n; i++) state[i] = "none"
+      name = $2; gsub(/[<>:]|\.(constprop|isra|part).*/, "", name)
+      for (i = 1; i <= n; i++) state[i] = first[i] == "begin" ? "first" : "none"
       next
     }
     {
@@ -127,17 +137,25 @@ barriers() {
       if ($2 == "dmb") strength = $3 == "ish" ? 3 : $3 == "ishld" ? 2 : $3 == "ishst" ? 1 : 0
       if ($2 ~ /^(ldxr|ldxp)/) is["swap"] = 1
       else if ($2 ~ /^(stxr|stxp)/) is["swapped"] = is["store"] = 1
-      else if ($2 ~ /^ld/ && !/\[sp/) is["load"] = 1
-      else if ($2 ~ /^st/ && !/\[sp/) is["store"] = 1
-      else if ($2 ~ /^R_AARCH64_(CALL|JUMP)26$/ && $3 == "wake") is["wake"] = 1
+      else if ($2 ~ /^ld/ && !/\[(sp|x29)/) is["load"] = 1
+      else if ($2 ~ /^st/ && !/\[(sp|x29)/) is["store"] = 1
+      else if ($2 ~ /^R_AARCH64_(CALL|JUMP)26$/ && $3 ~ /^(wake|heavy)$/) is[$3] = 1
       for (i = 1; i <= n; i++) {
         if (function_of[i] != name) continue
+        # What follows comes from further up, perhaps from before the FIRST.
+        if ($2 == "ret" && state[i] == "first") state[i] = "left"
+        if (fence[i] == "none") {
+          if (strength > 0 && state[i] == "first") { wrong[i] = 1; at[i] = $0 }
+          if (second[i] in is && state[i] == "first") found[i] = 1
+          if (first[i] in is) state[i] = "first"
+          continue
+        }
         needed = fence[i] == "ish" ? 3 : fence[i] == "ishld" ? 2 : 1
         # dmb ishld does not order two stores.
         if (strength >= needed && !(needed == 1 && strength == 2)) {
-          if (state[i] == "first") state[i] = "fenced"
+          if (state[i] != "none") state[i] = "fenced"
         }
-        if (second[i] in is && state[i] != "none") {
+        if (second[i] in is && (state[i] == "first" || state[i] == "fenced")) {
           found[i] = 1
           if (state[i] == "first") { wrong[i] = 1; at[i] = $0 }
         }

@@ -5,13 +5,19 @@
  * Nothing here runs. cross.sh compiles it, disassembles it, and looks at each function for a barrier
  * of the right kind between two accesses; which, its list says. Two things make the places visible:
  *
- * - Waking is a call of an external function, so that where a verb wakes can be seen.
+ * - Waking is a call of an external function, and so is a heavy fence, so that where they are can be seen.
  * - ck's acquire fence is a full one on AArch64. Here it is what its name promises, or it would stand
  *   in for F1 and F2 wherever one of these were missing.
  */
 #include <ck_pr.h>
 
 #define ck_pr_fence_acquire() __asm__ __volatile__("dmb ishld" : : : "memory")
+
+#include <sluice/futex.h>
+
+void heavy(void);
+
+#define sluice_priv_fence_heavy() heavy()
 
 #include <sluice/park.h>
 
@@ -41,6 +47,10 @@ SWAP(swap_32, (void)sluice_priv_cas_32_acq_rel((uint32_t *)(void *)word, 2, 3))
 SWAP(swap_64_2, (void)sluice_priv_cas_64_2_acq_rel(word, word + 2, word + 4))
 SWAP(exchange_32, (void)sluice_priv_exchange_32_acq_rel((uint32_t *)(void *)word, 3))
 SWAP(full_after_swap, ck_pr_inc_64(word); sluice_priv_fence_full_after_atomic())
+
+/* What a lone side does, and what it does where there is no heavy fence. */
+SWAP(light, ck_pr_store_64(word, 2); sluice_priv_fence_light(true))
+SWAP(light_without_heavy, ck_pr_store_64(word, 2); sluice_priv_fence_light(false))
 
 PLACE uint64_t load_64(const uint64_t *word, const uint64_t *behind);
 uint64_t
@@ -86,38 +96,78 @@ geometry(unsigned char *base, uint64_t mask)
 
 	g.base = base;
 	g.mask = mask;
-	g.capacity = mask + 1;
-	g.stride_log2 = 6;
+	g.laps = ~mask;
+	g.bytes = mask + 1;
 	return g;
 }
 
-PLACE int fill(unsigned char *base, uint64_t mask, uint64_t ticket, uint64_t value);
+PLACE int fill(struct sluice_priv_cells *ring, unsigned char *base, uint64_t mask, uint64_t value);
 int
-fill(unsigned char *base, uint64_t mask, uint64_t ticket, uint64_t value)
+fill(struct sluice_priv_cells *ring, unsigned char *base, uint64_t mask, uint64_t value)
 {
 	const struct sluice_priv_geometry g = geometry(base, mask);
+	uint64_t ticket = value;
 
-	return sluice_priv_cells_fill(&g, false, &ticket, value);
+	return sluice_priv_cells_fill(ring, &g, false, &ticket, value);
 }
 
-PLACE int fill_alone(unsigned char *base, uint64_t mask, uint64_t ticket, uint64_t value);
+PLACE int fill_alone(struct sluice_priv_cells *ring, unsigned char *base, uint64_t mask,
+		     uint64_t value);
 int
-fill_alone(unsigned char *base, uint64_t mask, uint64_t ticket, uint64_t value)
+fill_alone(struct sluice_priv_cells *ring, unsigned char *base, uint64_t mask, uint64_t value)
 {
 	const struct sluice_priv_geometry g = geometry(base, mask);
+	uint64_t ticket = value;
 
-	return sluice_priv_cells_fill(&g, true, &ticket, value);
+	return sluice_priv_cells_fill(ring, &g, true, &ticket, value);
 }
 
-PLACE uint64_t take(unsigned char *base, uint64_t mask, uint64_t ticket);
+PLACE uint64_t take(struct sluice_priv_cells *ring, unsigned char *base, uint64_t mask,
+		    uint64_t ticket);
 uint64_t
-take(unsigned char *base, uint64_t mask, uint64_t ticket)
+take(struct sluice_priv_cells *ring, unsigned char *base, uint64_t mask, uint64_t ticket)
 {
 	const struct sluice_priv_geometry g = geometry(base, mask);
 	uint64_t value = 0;
 
-	(void)sluice_priv_cells_take(&g, &ticket, &value);
+	(void)sluice_priv_cells_take(ring, &g, false, &ticket, &value);
 	return value;
+}
+
+PLACE uint64_t take_alone(struct sluice_priv_cells *ring, unsigned char *base, uint64_t mask,
+			  uint64_t ticket);
+uint64_t
+take_alone(struct sluice_priv_cells *ring, unsigned char *base, uint64_t mask, uint64_t ticket)
+{
+	const struct sluice_priv_geometry g = geometry(base, mask);
+	uint64_t value = 0;
+
+	(void)sluice_priv_cells_take(ring, &g, true, &ticket, &value);
+	return value;
+}
+
+/* What a lone consumer reads before it frees the cell. */
+PLACE uint64_t free_alone(unsigned char *base, uint64_t mask, uint64_t ticket,
+			  const uint64_t *item);
+uint64_t
+free_alone(unsigned char *base, uint64_t mask, uint64_t ticket, const uint64_t *item)
+{
+	const struct sluice_priv_geometry g = geometry(base, mask);
+	const uint64_t read = ck_pr_load_64(item);
+
+	sluice_priv_cells_free(&g, ticket);
+	return read;
+}
+
+/* E1, D2. */
+PLACE void deciding(struct sluice_priv_cells *ring, uint64_t *end, uint64_t *rest);
+void
+deciding(struct sluice_priv_cells *ring, uint64_t *end, uint64_t *rest)
+{
+	const struct sluice_priv_sides sides = {true, true, true};
+
+	*end = sluice_priv_cells_end(ring, sides);
+	*rest = sluice_priv_cells_rest(ring, sides);
 }
 
 /* ------------------------------------------------------------------------------ ck_engine.h -- */
@@ -175,6 +225,10 @@ SLUICE_DEFINE(mpmc, uint64_t)
 VERBS(mpmc, uint64_t)
 SLUICE_DEFINE(mpmc_wide, struct wide)
 VERBS(mpmc_wide, struct wide)
+SLUICE_DEFINE_SPMC(spmc, uint64_t)
+VERBS(spmc, uint64_t)
+SLUICE_DEFINE_MPSC(mpsc, uint64_t)
+VERBS(mpsc, uint64_t)
 SLUICE_DEFINE_SPSC(spsc, uint64_t)
 VERBS(spsc, uint64_t)
 SLUICE_DEFINE_CK_MPMC(ck_mpmc, uint64_t)

@@ -1,9 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* futex.c - tests of sluice/futex.h: what a sleep reports, and deadlines. */
+/* futex.c - tests of sluice/futex.h: what a sleep reports, deadlines, and heavy fences. */
+#include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <sys/wait.h>
 
+static sigjmp_buf behind_the_end; /* of a call that does not return */
+static int yields_left;           /* until a yield leaves the call; 0: none does */
+
+static int
+yield_or_leave(void)
+{
+	if (yields_left > 0 && --yields_left == 0)
+		siglongjmp(behind_the_end, 1);
+	return sched_yield();
+}
+
+#define sched_yield yield_or_leave
 #include <sluice/futex.h>
+#undef sched_yield
 
+#include "no_membarrier.h"
 #include "threads.h"
 
 TEST(futex, a_wait_on_a_word_that_has_changed_returns_at_once)
@@ -33,6 +50,7 @@ TEST(futex, errno_is_left_alone)
 	(void)sluice_priv_futex_wait(&word, 0, &past);
 	(void)sluice_priv_futex_wait(&word, 1, NULL);
 	sluice_priv_futex_wake(&word, 1);
+	(void)sluice_priv_fence_heavy_prepare();
 	cr_assert_eq(errno, 4711);
 }
 
@@ -86,4 +104,102 @@ TEST(futex, a_signal_handler_ends_a_timed_sleep_and_that_is_not_a_time_out)
 	cr_assert_eq(pthread_kill(sleeper.thread, SIGUSR1), 0);
 	cr_assert_eq(pthread_join(sleeper.thread, &timed_out), 0);
 	cr_assert_null(timed_out);
+}
+
+/* ----------------------------------------------------------------------------- heavy fences -- */
+
+static void
+skip_without_membarrier(void)
+{
+	if (!sluice_priv_fence_heavy_prepare())
+		cr_skip_test("there is no membarrier(2) here");
+}
+
+/* What waitpid says of a process that runs this. In there no assertion may fail: see lifetime.c. */
+static int
+status_of_child(void (*body)(void))
+{
+	const pid_t child = fork();
+	int status = -1;
+
+	cr_assert_geq(child, 0);
+	if (child == 0) {
+		body();
+		_exit(0);
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	return status;
+}
+
+TEST(futex, a_heavy_fence_may_be_prepared_again_and_again)
+{
+	skip_without_membarrier();
+	for (int i = 0; i < 3; i++) {
+		sluice_priv_fence_heavy();
+		cr_assert(sluice_priv_fence_heavy_prepare());
+	}
+}
+
+TEST(futex, a_forked_process_has_inherited_the_preparation)
+{
+	skip_without_membarrier();
+	cr_assert_eq(status_of_child(sluice_priv_fence_heavy), 0);
+}
+
+static unsigned int forbidden_by;
+
+static void
+expect_no_preparation(void)
+{
+	if (!forbid_membarrier(forbidden_by))
+		_exit(1);
+	errno = 4711;
+	if (sluice_priv_fence_heavy_prepare())
+		_exit(2);
+	if (errno != 4711)
+		_exit(3);
+}
+
+TEST(futex, where_membarrier_is_missing_or_forbidden_no_heavy_fence_is_promised)
+{
+	static const unsigned int errors[] = {ENOSYS, EPERM, EINVAL};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		forbidden_by = errors[i];
+		cr_assert_eq(status_of_child(expect_no_preparation), 0);
+	}
+}
+
+static void
+go_on(int signal_number)
+{
+	siglongjmp(behind_the_end, signal_number);
+}
+
+TEST(futex, a_process_whose_heavy_fence_is_forbidden_later_ends)
+{
+	const struct sigaction action = {.sa_handler = go_on};
+	int signal_number;
+
+	skip_without_membarrier();
+	cr_assert(forbid_membarrier(EPERM));
+	cr_assert_eq(sigaction(SIGABRT, &action, NULL), 0);
+	signal_number = sigsetjmp(behind_the_end, 1);
+	if (signal_number == 0) {
+		sluice_priv_fence_heavy();
+		cr_assert_fail("it went on without the fence");
+	}
+	cr_assert_eq(signal_number, SIGABRT);
+}
+
+TEST(futex, a_heavy_fence_for_which_memory_is_short_is_tried_again_and_again)
+{
+	skip_without_membarrier();
+	cr_assert(forbid_membarrier(ENOMEM));
+	yields_left = 10;
+	if (sigsetjmp(behind_the_end, 1) == 0) {
+		sluice_priv_fence_heavy();
+		cr_assert_fail("it went on without the fence");
+	}
+	cr_assert_eq(yields_left, 0);
 }

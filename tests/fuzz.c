@@ -7,7 +7,7 @@
  *   byte 0   which queue: a flavour, or the mutex baseline, with items of 1, 4, 8 or 24 bytes
  *   byte 1   its capacity, and its age: how many items it pretends to have passed, so that counters wrap
  *   then pairs of bytes: a verb and its argument; an odd one of task_done first moves the cell
- *   ring's hints back, as stores do that come late
+ *   ring's hints back, as stores do that come late (not the head of a lone consumer, which is no hint)
  *
  * One thread makes each call on the queue and on the model. The results must be the same, and so must
  * every byte of the caller's items: this shows order, and a target that a failed call has touched.
@@ -30,6 +30,7 @@
 
 #include <sluice.h>
 #include "../bench/queues/mutex.h"
+#include "near_wrap.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -174,7 +175,9 @@ static const struct kind kinds[] = {
 QUEUE(mpmc_1, SLUICE_DEFINE, 1)
 QUEUE(mpmc_24, SLUICE_DEFINE, 24)
 QUEUE(spmc_4, SLUICE_DEFINE_SPMC, 4)
+QUEUE(spmc_24, SLUICE_DEFINE_SPMC, 24)
 QUEUE(mpsc_8, SLUICE_DEFINE_MPSC, 8)
+QUEUE(mpsc_24, SLUICE_DEFINE_MPSC, 24)
 QUEUE(spsc_8, SLUICE_DEFINE_SPSC, 8)
 QUEUE(spsc_24, SLUICE_DEFINE_SPSC, 24)
 
@@ -182,26 +185,15 @@ static const struct kind kinds[] = {
 	KIND(mpmc_1, 1, true, 0),
 	KIND(mpmc_24, 24, true, 0),
 	KIND(spmc_4, 4, true, SLUICE_PRIV_LONE_PRODUCER),
-	KIND(mpsc_8, 8, true, 0),
-	KIND(spsc_8, 8, true, SLUICE_PRIV_LONE_PRODUCER),
-	KIND(spsc_24, 24, true, SLUICE_PRIV_LONE_PRODUCER),
+	KIND(mpsc_8, 8, true, SLUICE_PRIV_LONE_CONSUMER),
+	KIND(spsc_8, 8, true, SLUICE_PRIV_LONE_PRODUCER | SLUICE_PRIV_LONE_CONSUMER),
+	KIND(spsc_24, 24, true, SLUICE_PRIV_LONE_PRODUCER | SLUICE_PRIV_LONE_CONSUMER),
+	KIND(spmc_24, 24, true, SLUICE_PRIV_LONE_PRODUCER),
+	KIND(mpsc_24, 24, true, SLUICE_PRIV_LONE_CONSUMER),
 };
 #else
 #error "Define FUZZ_CELL or FUZZ_CK."
 #endif
-
-/* So many tickets later: every cell the same number of laps on. */
-static void
-cells_age(struct sluice_priv_cells *ring, uint64_t tickets)
-{
-	const uint64_t laps = tickets & ~ring->geometry.mask;
-	uint64_t i;
-
-	for (i = 0; i < ring->geometry.capacity; i++)
-		sluice_priv_cells_at(&ring->geometry, i)[SLUICE_PRIV_STATE] += laps << 2;
-	ring->tail += laps;
-	ring->head += laps;
-}
 
 /* Makes a new queue what it is after about so many items, each of which was put, got and done. */
 static void
@@ -217,9 +209,7 @@ queue_age(const struct kind *kind, void *queue, uint64_t items)
 		q->engine.ck.ring.p_tail = (unsigned int)items;
 		q->engine.ck.ring.c_head = (unsigned int)items;
 	} else {
-		cells_age(&q->engine.cell.items, items);
-		if (sluice_priv_cell_wide(kind->bytes))
-			cells_age(&q->engine.cell.free_slots, items);
+		near_wrap_cells(&q->engine.cell.items, items * SLUICE_PRIV_CELL_BYTES);
 	}
 	q->done = sluice_priv_puts(q, kind->flavour);
 }
@@ -415,8 +405,8 @@ static const struct sluice_options options[] = {
 };
 static const size_t refused_capacities[] = {0, SLUICE_CAPACITY_MAX + 1, SIZE_MAX};
 
-/* One below a wrap each: of a state's low half, of a ticket's and of ck's counters, of a state's sign. */
-static const uint64_t ages[] = {0, (UINT64_C(1) << 30) - 1, UINT32_MAX, (UINT64_C(1) << 61) - 1};
+/* One below a wrap each: of a ticket's low half, of ck's counters, of a ticket's sign. */
+static const uint64_t ages[] = {0, (UINT64_C(1) << 28) - 1, UINT32_MAX, (UINT64_C(1) << 59) - 1};
 
 /* Items differ in every byte, as long as no more than 256 are about. */
 static void
@@ -550,7 +540,8 @@ run_late_stores(struct run *r)
 	if (r->traced)
 		fprintf(stderr, "the hints go back to the first ticket\n");
 	run_ring(r)->tail = r->first_ticket;
-	run_ring(r)->head = r->first_ticket;
+	if (!sluice_priv_is_lone_consumer(r->kind->flavour))
+		run_ring(r)->head = r->first_ticket;
 }
 
 static void

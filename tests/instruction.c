@@ -53,7 +53,7 @@ TEST(instruction, a_torn_item_would_be_noticed)
 
 enum {
 	CAPACITY = 4,
-	LAPS = 20,    /* so many that every slot of a wide item is used again */
+	LAPS = 20,    /* so many that every slot of a wide item could be used again */
 	QUEUED = 2,   /* items in the queue when the victim of the laps begins */
 	VICTIM = 1,   /* the number that a victim puts */
 	FIRST = 100,  /* the others' numbers */
@@ -83,9 +83,24 @@ struct subject {
 	int (*get_now)(uint64_t *number);
 	size_t (*size)(void);
 	size_t (*queued)(void); /* what a get would find, also while a put stands */
+	size_t (*room)(void);   /* what a put would find, also while a get stands */
 	int (*task_done)(void);
 	int (*join)(void); /* 0, or ETIMEDOUT at once */
 };
+
+/* A lone consumer has its item before the cell is free. */
+static size_t
+free_cells(const struct sluice_priv_geometry *g)
+{
+	size_t count = 0;
+
+	for (uint64_t offset = 0; offset < g->bytes; offset += SLUICE_PRIV_CELL_BYTES) {
+		const uint64_t state = *sluice_priv_cells_at(g, offset);
+
+		count += (state & SLUICE_PRIV_CELL_FULL) == 0;
+	}
+	return count;
+}
 
 /* clang-format off */
 #define SUBJECT(NAME, LABEL, ITEMS, T, TO_ITEM, TO_NUMBER, PRODUCERS, CONSUMERS, CK)               \
@@ -109,6 +124,9 @@ struct subject {
 	static size_t NAME##_s_size(void) { return NAME##_size(&NAME##_queue); }                   \
 	static size_t NAME##_s_queued(void)                                                        \
 	{ return CK ? ck_ring_size(&NAME##_queue.priv.engine.ck.ring) : NAME##_s_size(); }         \
+	static size_t NAME##_s_room(void)                                                          \
+	{ return CK ? CAPACITY - NAME##_s_queued()                                                 \
+		    : free_cells(&NAME##_queue.priv.engine.cell.items.geometry); }                 \
 	static int NAME##_s_task_done(void) { return NAME##_task_done(&NAME##_queue); }            \
 	static int NAME##_s_join(void) { return NAME##_join_until(&NAME##_queue, &long_ago); }     \
 	static const struct subject NAME##_subject = {                                             \
@@ -117,7 +135,7 @@ struct subject {
 		NAME##_s_open, NAME##_s_close, NAME##_s_end,                                       \
 		NAME##_s_put, NAME##_s_try_put, NAME##_s_put_now,                                  \
 		NAME##_s_get, NAME##_s_try_get, NAME##_s_get_now,                                  \
-		NAME##_s_size, NAME##_s_queued, NAME##_s_task_done, NAME##_s_join};
+		NAME##_s_size, NAME##_s_queued, NAME##_s_room, NAME##_s_task_done, NAME##_s_join};
 #define SUBJECTS(NAME, LABEL, DEFINE, PRODUCERS, CONSUMERS, CK)                                    \
 	DEFINE(NAME, uint64_t)                                                                     \
 	SUBJECT(NAME, LABEL, "narrow", uint64_t, n, *t, PRODUCERS, CONSUMERS, CK)                   \
@@ -340,7 +358,7 @@ others_go_on(struct run *run, int instructions)
 	else if (may_get)
 		run->effect = account->got != account->next_put - FIRST;
 	else
-		run->effect = account->next_put - FIRST != CAPACITY;
+		run->effect = account->next_put - FIRST != subject->size();
 	if (run->gets && may_get && !run->killed) /* for the victim, if it has nothing yet */
 		put_one(account, subject);
 }
@@ -635,7 +653,7 @@ struct delays {
 static size_t
 possible(const struct subject *subject, bool sleepers_get)
 {
-	return sleepers_get ? subject->queued() : CAPACITY - subject->queued();
+	return sleepers_get ? subject->queued() : subject->room();
 }
 
 static int
@@ -864,7 +882,12 @@ FLAVOURS_WITH_RIVALS(the_second_wake_comes_wherever_the_first_was_left_in, waiti
 static uint64_t
 slots_taken(void)
 {
-	return sluice_priv_cells_gets(&mpmc_wide_queue.priv.engine.cell.free_slots);
+	uint64_t marks = 0;
+
+	for (uint64_t slot = 0; slot < CAPACITY + SPARE; slot++)
+		marks += sluice_priv_cell_slot(&mpmc_wide_queue.priv.engine.cell,
+					       sizeof(struct wide), slot)[SLUICE_PRIV_MARK];
+	return marks;
 }
 
 static void

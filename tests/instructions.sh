@@ -5,7 +5,8 @@
 #
 # PROGRAM is sluice-instructions. With the compiler of the file its output must be the same to the
 # letter; an intended change is recorded with `scripts/bench --instructions >bench/instructions.txt`.
-# With any compiler: a put and a get of MPMC is one locked instruction and no fence beside it.
+# With any compiler: a put and a get of MPMC is one locked instruction and no fence beside it; a side that
+# is alone has neither.
 
 set -euo pipefail
 
@@ -21,16 +22,19 @@ if ! "$1" >"$measured" 2>"$scratch/errors"; then
   exit 1
 fi
 
-is_one_locked_instruction() {
-  # Only the pairs "(locked,fences)" of the row.
-  [[ $(sed -n '/^mpmc /s/[^(]*\(([^)]*)\)/\1/gp' "$measured") == '( 1, 0)( 1, 0)( 1, 0)( 1, 0)' ]]
+# has ROW PAIRS: the pairs "(locked,fences)" of try_put, try_get, put and get.
+has() {
+  [[ $(sed -n "/^$1 /s/[^(]*\(([^)]*)\)/\1/gp" "$measured") == "$2" ]]
 }
 
 is_as_recorded() {
   diff "$recorded" "$measured"
 }
 
-check "a put, or a get, of MPMC is one locked instruction" is_one_locked_instruction
+check "a put, or a get, of MPMC is one locked instruction" has mpmc '( 1, 0)( 1, 0)( 1, 0)( 1, 0)'
+check "a put of SPMC is none, and no fence" has spmc '( 0, 0)( 1, 0)( 0, 0)( 1, 0)'
+check "a get of MPSC is none, and no fence" has mpsc '( 1, 0)( 0, 0)( 1, 0)( 0, 0)'
+check "SPSC has neither" has spsc '( 0, 0)( 0, 0)( 0, 0)( 0, 0)'
 if [[ $(head -n 1 "$measured") == "$(head -n 1 "$recorded")" ]]; then
   check "calls cost what bench/instructions.txt says" is_as_recorded
 else

@@ -5,14 +5,14 @@
  * near_wrap() takes a queue that NAME_init has just made, and moves everything in it that counts, as
  * if so many items had been put, got and done. For tests only: it writes private fields.
  *
- *   cell ring   tickets, and the laps in the states of the cells; those of the free slots as well
+ *   cell ring   tickets, and the laps in the states of the cells
  *   ck_ring     head and tail (32 bits), and how many were put (64 bits)
  *   queue       how many are done; the epochs of the events, which wrap at the next wake but one
  *
- * What wraps where. The state of a cell is four times its lap's first ticket, plus two bits. So it
- * passes 2^32 at ticket 2^30 and 2^63 at ticket 2^61, and at ticket 2^62 there are no more states: that
- * is the end of a cell ring, after a thousand years of 10^8 items a second. The 32 bits of ck_ring wrap
- * for good, its 64-bit count could do so too.
+ * What wraps where. A ticket counts bytes, 16 from one cell to the next, and the state of a cell is the
+ * first ticket of its lap, plus a bit. So both pass 2^32 after 2^28 items, and at 2^64, after 2^60, there
+ * are no more of them: that is the end of a cell ring. The 32 bits of ck_ring wrap for good, its 64-bit
+ * count could do so too.
  */
 #ifndef NEAR_WRAP_H
 #define NEAR_WRAP_H
@@ -30,18 +30,18 @@ static inline void
 near_wrap_cells(struct sluice_priv_cells *ring, uint64_t tickets)
 {
 	const struct sluice_priv_geometry *const g = &ring->geometry;
-	uint64_t index;
+	uint64_t offset;
 
-	tickets &= ~g->mask;
-	for (index = 0; index < g->capacity; index++)
-		sluice_priv_cells_at(g, index)[SLUICE_PRIV_STATE] += tickets << 2;
+	tickets &= g->laps;
+	for (offset = 0; offset < g->bytes; offset += SLUICE_PRIV_CELL_BYTES)
+		sluice_priv_cells_at(g, offset)[SLUICE_PRIV_STATE] += tickets;
 	ring->tail += tickets;
 	ring->head += tickets;
 }
 
 /* As if `laps` times the capacity had been put, got and done. The queue is new. */
 static inline void
-near_wrap(struct sluice_priv_queue *q, bool ck, size_t item_size, uint64_t laps)
+near_wrap(struct sluice_priv_queue *q, bool ck, uint64_t laps)
 {
 	const uint64_t items = laps * q->capacity;
 
@@ -58,11 +58,9 @@ near_wrap(struct sluice_priv_queue *q, bool ck, size_t item_size, uint64_t laps)
 		engine->ring.p_tail = (unsigned int)items;
 		near_wrap_event(&engine->gate_free);
 	} else {
-		const uint64_t tickets = laps * (q->engine.cell.items.geometry.mask + 1);
+		struct sluice_priv_cells *const ring = &q->engine.cell.items;
 
-		near_wrap_cells(&q->engine.cell.items, tickets);
-		if (sluice_priv_cell_wide(item_size))
-			near_wrap_cells(&q->engine.cell.free_slots, tickets);
+		near_wrap_cells(ring, laps * (ring->geometry.mask + 1));
 	}
 }
 

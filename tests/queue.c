@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.c - tests of sluice/queue.h beside the specification: memory that runs out, and layout.
+ * queue.c - tests of sluice/queue.h beside the specification: memory that runs out, layout, and counts
+ * at the very moment at which the end of a queue is decided.
  */
+#include "steps.h"
+
 #include "counting_allocator.h"
 #include "test.h"
 
@@ -34,7 +37,7 @@ SLUICE_DEFINE_CK_MPMC(gated, struct parcel)
 TEST(queue, an_init_that_runs_out_of_memory_says_so_and_keeps_nothing)
 {
 	RUNS_OUT_OF_MEMORY(narrow, 1);
-	RUNS_OUT_OF_MEMORY(wide, 3); /* items, slots, free slots */
+	RUNS_OUT_OF_MEMORY(wide, 2); /* items, slots */
 	RUNS_OUT_OF_MEMORY(gated, 1);
 }
 
@@ -48,6 +51,113 @@ TEST(queue, bad_arguments_allocate_nothing)
 	cr_assert_eq(narrow_init(&q, SLUICE_CAPACITY_MAX + 1, NULL), EINVAL);
 	cr_assert_eq(narrow_init(&q, 1, &bad), EINVAL);
 	cr_assert_eq(allocations, 0);
+}
+
+/*
+ * Whoever decides the end has walked to where it is (E2), and has not swapped it in yet (E3). A put that
+ * is in flight fills a cell meanwhile, and a get takes the item: both will be told that they came late.
+ */
+struct late {
+	struct narrow *q;
+	uint64_t walked_to;
+};
+
+static void
+late_begin(struct late *late, struct narrow *q)
+{
+	struct sluice_priv_cells *const ring = &q->priv.engine.cell.items;
+	uint64_t ticket = 0;
+	uint64_t value;
+
+	cr_assert_eq(narrow_init(q, 2, NULL), 0);
+	narrow_close(q);
+	late->q = q;
+	late->walked_to = sluice_priv_cells_tail(ring);
+	cr_assert_eq(sluice_priv_cells_fill(ring, &ring->geometry, false, &ticket, 5), 0);
+	cr_assert_eq(sluice_priv_cells_take(ring, &ring->geometry, false, &ticket, &value), 0);
+}
+
+static void
+late_end(void *opaque)
+{
+	struct late *const late = opaque;
+	struct sluice_priv_cells *const ring = &late->q->priv.engine.cell.items;
+
+	(void)sluice_priv_cas_64_acq_rel(&ring->end, 0, late->walked_to + 1);
+}
+
+TEST(queue, an_item_that_may_yet_be_refused_is_nobodys_task)
+{
+	struct narrow q;
+	struct late late;
+
+	late_begin(&late, &q);
+	(void)narrow_task_done(
+		&q); /* once more than anything was got, or not: as the end will be */
+	late_end(&late);
+	(void)narrow_task_done(&q);
+	cr_assert_leq(q.priv.done, sluice_priv_gets(&q.priv, 0));
+	cr_assert_eq(narrow_task_done(&q), EINVAL);
+	cr_assert_eq(narrow_join(&q), 0);
+	narrow_destroy(&q);
+}
+
+TEST(queue, the_size_never_counts_more_gets_than_puts)
+{
+	bool happened = true;
+
+	for (int at = 1; happened; at++) {
+		struct narrow q;
+		struct late late;
+
+		late_begin(&late, &q);
+		interruption = late_end;
+		interruption_argument = &late;
+		steps_to_interruption = at;
+		cr_assert_leq(narrow_size(&q), 1);
+		happened = steps_to_interruption == 0;
+		steps_to_interruption = 0;
+		cr_assert_eq(narrow_size(&q), 0);
+		narrow_destroy(&q);
+		cr_assert(happened || at > 3);
+	}
+}
+
+/* The queue is closed and drained; then puts that came late fill it with what is not accepted. */
+static void
+fill_behind_the_end(void *opaque)
+{
+	struct narrow *const queue = opaque;
+	struct sluice_priv_cells *const ring = &queue->priv.engine.cell.items;
+	uint64_t ticket = 0;
+	uint64_t item;
+
+	narrow_close(queue);
+	while (narrow_try_get(queue, &item) == 0)
+		;
+	while (sluice_priv_cells_fill(ring, &ring->geometry, false, &ticket, 5) == 0)
+		;
+}
+
+TEST(queue, a_put_that_finds_it_full_of_refused_items_is_refused_too)
+{
+	bool happened = true;
+
+	for (int at = 1; happened; at++) {
+		struct narrow queue;
+		int result;
+
+		cr_assert_eq(narrow_init(&queue, 2, NULL), 0);
+		interruption = fill_behind_the_end;
+		interruption_argument = &queue;
+		steps_to_interruption = at;
+		result = narrow_try_put(&queue, 1);
+		happened = steps_to_interruption == 0;
+		steps_to_interruption = 0;
+		cr_assert(result == 0 || result == EPIPE, "at step %d it answers %d", at, result);
+		narrow_destroy(&queue);
+		cr_assert(happened || at > 3);
+	}
 }
 
 /* T may be called like anything inside the macros. */
@@ -101,9 +211,6 @@ TEST(queue, what_different_sides_write_lies_in_different_lines)
 		offsetof(struct sluice_priv_queue, engine.cell.items.geometry),
 		offsetof(struct sluice_priv_queue, engine.cell.items.tail),
 		offsetof(struct sluice_priv_queue, engine.cell.items.head),
-		offsetof(struct sluice_priv_queue, engine.cell.free_slots.geometry),
-		offsetof(struct sluice_priv_queue, engine.cell.free_slots.tail),
-		offsetof(struct sluice_priv_queue, engine.cell.free_slots.head),
 		offsetof(struct sluice_priv_queue, engine.cell.slots),
 	};
 

@@ -3,7 +3,7 @@
  * schedule.h - runs the real headers under every schedule, within bounds.
  *
  * A test includes this file first. It defines the ck_pr operations that Sluice and ck_ring use on
- * shared words anew, and the four functions of sluice/futex.h that ask the kernel something; then it
+ * shared words anew, and the functions of sluice/futex.h that ask the kernel something; then it
  * includes the headers as they are. Each such operation becomes a point where another thread may go
  * on. The threads, 2 to 4, are coroutines on one thread of the system.
  *
@@ -26,6 +26,8 @@
  *   - whether a plain store stays in the store buffer, at one of `delays`: the others read what was
  *     there before until its owner's next locked operation, full fence, pause or system call. Stores
  *     behind it wait with it, as TSO demands;
+ *     A heavy fence makes all stores visible, whoever's they are. With `symmetric` there is none to be
+ *     had, and the light ones are full fences.
  *     With `weak` the same may happen to what a locked operation stored, as on machines where that is
  *     no full fence: loads behind it may be done before the others see it, up to a fence;
  *   - which of the sleepers a wake takes;
@@ -42,7 +44,7 @@
  *
  * What it can show: every bad outcome that so many preemptions, delays and faults can bring about, in
  * programs this short. What it cannot: more than that; orders weaker than TSO, but for what `weak` adds;
- * races on items, which move plainly (a torn item shows, an early one does not).
+ * races on items but for a copy that another one overtakes in its middle.
  *
  * With AddressSanitizer everything works, several times slower: SCHEDULE_SLOW is then 1, else 0.
  */
@@ -95,7 +97,8 @@ enum {
 	SCHEDULE_STEPS = 4000, /* a schedule of more steps than this does not end */
 	SCHEDULE_SPINS = 150,  /* in vain, if no spinner ever stops by itself after more */
 	SCHEDULE_BUFFER = 16,  /* delayed stores at one time */
-	SCHEDULE_WAKES = 8     /* in one call */
+	SCHEDULE_WAKES = 8,    /* in one call */
+	SCHEDULE_SETTLES = 16  /* times that wait for a thread's delayed stores */
 };
 
 struct schedule {
@@ -108,8 +111,9 @@ struct schedule {
 	unsigned int preemptions;
 	unsigned int delays;
 	unsigned int faults;
-	bool freezes; /* thread 0 */
-	bool weak;    /* a locked operation is not a full fence */
+	bool freezes;   /* thread 0 */
+	bool weak;      /* a locked operation is not a full fence */
+	bool symmetric; /* no heavy fences */
 };
 
 /* The bounds of a plan. */
@@ -133,8 +137,11 @@ struct schedule_thread {
 	const uint32_t *word;
 	const uint32_t *woken; /* on this word, and its announcement stands since */
 	const void *changed;   /* in this call, by its last locked operation that wrote */
+	bool stored;           /* in this call, plainly */
 	unsigned int wakes;    /* in this call, on these words */
 	const uint32_t *woke[SCHEDULE_WAKES];
+	unsigned int settles; /* these times are yet to come */
+	unsigned int *settle[SCHEDULE_SETTLES];
 	jmp_buf at;
 	ucontext_t start;
 	void *stack;
@@ -164,7 +171,10 @@ static struct {
 	unsigned int spins;     /* while nobody else could go on */
 	uint64_t writes;        /* by anybody */
 	unsigned int steps;     /* the time, too */
-	const char *wrong;      /* what this schedule showed */
+	const void *
+		constant; /* words from here up to there that never change: reading one is no step */
+	const void *constant_end;
+	const char *wrong; /* what this schedule showed */
 	unsigned int wrong_thread;
 	bool tracing;
 	jmp_buf main;
@@ -296,6 +306,7 @@ schedule_begin_call(void)
 {
 	if (schedule_is_hooked()) {
 		schedule_now.thread[schedule_now.running].changed = NULL;
+		schedule_now.thread[schedule_now.running].stored = false;
 		schedule_now.thread[schedule_now.running].wakes = 0;
 		schedule_now.thread[schedule_now.running].woken = NULL;
 	}
@@ -415,6 +426,7 @@ schedule_pick(void)
 static void
 schedule_flush(unsigned int owner)
 {
+	struct schedule_thread *const self = &schedule_now.thread[owner];
 	unsigned int kept = 0;
 
 	for (unsigned int i = 0; i < schedule_now.buffered; i++) {
@@ -424,6 +436,29 @@ schedule_flush(unsigned int owner)
 			schedule_now.writes++;
 	}
 	schedule_now.buffered = kept;
+	while (self->settles > 0)
+		*self->settle[--self->settles] = schedule_time();
+}
+
+/*
+ * *time is now, or when the last store of the running thread will have become visible. A call of which
+ * others can know by its stores alone has then ended for them.
+ */
+static inline void
+schedule_settle(unsigned int *time)
+{
+	struct schedule_thread *const self = &schedule_now.thread[schedule_now.running];
+	bool delayed = false;
+
+	*time = schedule_time();
+	if (!schedule_is_hooked())
+		return;
+	for (unsigned int i = 0; i < schedule_now.buffered; i++)
+		delayed |= schedule_now.buffer[i].owner == schedule_now.running;
+	if (delayed && self->settles < SCHEDULE_SETTLES)
+		self->settle[self->settles++] = time;
+	else if (delayed)
+		schedule_wrong("delays the ends of too many calls");
 }
 
 /* Before every operation on a shared word: does this thread, and who? */
@@ -507,6 +542,7 @@ schedule_store(void *word, size_t size)
 	bool first = true;
 	struct schedule_delayed *delayed;
 
+	schedule_now.thread[self].stored = true;
 	for (unsigned int i = schedule_now.buffered; i-- > 0;) {
 		delayed = &schedule_now.buffer[i];
 		behind |= delayed->owner == self;
@@ -559,11 +595,18 @@ schedule_changed(void *word, const void *old, size_t size)
 	}
 }
 
+static inline bool
+schedule_is_constant(const void *word)
+{
+	return (uintptr_t)word >= (uintptr_t)schedule_now.constant &&
+	       (uintptr_t)word < (uintptr_t)schedule_now.constant_end;
+}
+
 /* The operations themselves, for words of 32 and 64 bits. */
 #define SCHEDULE_OPERATIONS(BITS)                                                                  \
 	static inline uint##BITS##_t schedule_load_##BITS(const uint##BITS##_t *word)              \
 	{                                                                                          \
-		if (!schedule_is_hooked())                                                         \
+		if (!schedule_is_hooked() || schedule_is_constant(word))                           \
 			return *word;                                                              \
 		schedule_point("load", word);                                                      \
 		return *(const uint##BITS##_t *)schedule_seen(word);                               \
@@ -630,21 +673,20 @@ static inline bool
 schedule_cas_64_2(uint64_t word[2], const uint64_t expected[2], const uint64_t desired[2],
 		  uint64_t found[2])
 {
+	uint64_t *at[2] = {&word[0], &word[1]};
 	bool won;
 
 	if (schedule_is_hooked()) {
 		schedule_locked("cas", word);
-		/* Nobody stores plainly to a cell that is swapped whole; if so, the store arrives. */
-		for (unsigned int i = schedule_now.buffered; i-- > 0;) {
-			if (i < schedule_now.buffered && (schedule_now.buffer[i].at == &word[0] ||
-							  schedule_now.buffer[i].at == &word[1]))
-				schedule_flush(schedule_now.buffer[i].owner);
-		}
+		at[0] = schedule_seen(&word[0]);
+		at[1] = schedule_seen(&word[1]);
 	}
-	won = word[0] == expected[0] && word[1] == expected[1];
-	memcpy(found, word, 2 * sizeof(*word));
+	found[0] = *at[0];
+	found[1] = *at[1];
+	won = found[0] == expected[0] && found[1] == expected[1];
 	if (won) {
-		memcpy(word, desired, 2 * sizeof(*word));
+		*at[0] = desired[0];
+		*at[1] = desired[1];
 		schedule_changed(word, expected, sizeof(*expected));
 	}
 	return won;
@@ -663,6 +705,39 @@ schedule_fence_after_locked(void)
 {
 	if (schedule_now.plan->weak)
 		schedule_fence();
+}
+
+/* An item wider than a word moves in two parts, between which others may run. */
+static inline void
+schedule_copy(void *to, const void *from, size_t size)
+{
+	const size_t first = size > sizeof(uint64_t) ? sizeof(uint64_t) : size;
+
+	memcpy(to, from, first);
+	if (size == first)
+		return;
+	if (schedule_is_hooked())
+		schedule_point("copies on", from);
+	memcpy((unsigned char *)to + first, (const unsigned char *)from + first, size - first);
+}
+
+static inline bool
+schedule_fence_heavy_prepare(void)
+{
+	return !schedule_now.plan->symmetric;
+}
+
+/* Every thread passes a full fence, at one moment. */
+static inline void
+schedule_fence_heavy(void)
+{
+	if (!schedule_is_hooked())
+		return;
+	if (schedule_now.plan->symmetric)
+		schedule_wrong("passes a heavy fence where there is none");
+	schedule_point("heavy fence", NULL);
+	for (unsigned int i = 0; i < schedule_now.plan->threads; i++)
+		schedule_flush(i);
 }
 
 /* A pause or a yield: others first. */
@@ -806,6 +881,8 @@ schedule_run_path(const struct schedule *plan)
 	schedule_now.steps = 0;
 	schedule_now.writes = 1;
 	schedule_now.wrong = NULL;
+	schedule_now.constant = NULL;
+	schedule_now.constant_end = NULL;
 	for (i = 0; i < plan->threads; i++) {
 		struct schedule_thread *const t = &schedule_now.thread[i];
 
@@ -816,7 +893,9 @@ schedule_run_path(const struct schedule *plan)
 		t->expired = false;
 		t->woken = NULL;
 		t->changed = NULL;
+		t->stored = false;
 		t->wakes = 0;
+		t->settles = 0;
 	}
 	plan->set_up();
 	while (schedule_now.wrong == NULL) {
@@ -881,9 +960,10 @@ schedule_explore(const struct schedule *plan)
 	printf("%s: %lu schedules, %.2f s (%u threads, %u preemptions, %u delays, %u faults%s)\n",
 	       plan->name, count, (double)(clock() - begin) / CLOCKS_PER_SEC, plan->threads,
 	       plan->preemptions, plan->delays, plan->faults,
-	       plan->freezes ? ", thread 0 may freeze"
-	       : plan->weak  ? ", weak"
-			     : "");
+	       plan->freezes     ? ", thread 0 may freeze"
+	       : plan->weak      ? ", weak"
+	       : plan->symmetric ? ", no heavy fences"
+				 : "");
 	if (schedule_now.wrong != NULL) {
 		if (schedule_now.wrong_thread < plan->threads)
 			printf("  thread %u", schedule_now.wrong_thread);
@@ -942,22 +1022,30 @@ schedule_fails(const struct schedule *plan)
 #define ck_pr_fence_memory()              schedule_fence()
 #define ck_pr_fence_atomic_load()         schedule_fence_after_locked()
 #define ck_pr_stall()                     schedule_spin()
+#define memcpy(to, from, size)            schedule_copy(to, from, size)
 
 /* futex.h is compiled, but what asks the kernel something goes by another name there. */
-#define sluice_priv_futex_wait      schedule_unused_futex_wait
-#define sluice_priv_futex_wake      schedule_unused_futex_wake
-#define sluice_priv_yield           schedule_unused_yield
-#define sluice_priv_deadline_passed schedule_unused_deadline_passed
+#define sluice_priv_futex_wait          schedule_unused_futex_wait
+#define sluice_priv_futex_wake          schedule_unused_futex_wake
+#define sluice_priv_yield               schedule_unused_yield
+#define sluice_priv_deadline_passed     schedule_unused_deadline_passed
+#define sluice_priv_fence_heavy_prepare schedule_unused_fence_heavy_prepare
+#define sluice_priv_fence_heavy         schedule_unused_fence_heavy
 #include <sluice/futex.h>
 #undef sluice_priv_futex_wait
 #undef sluice_priv_futex_wake
 #undef sluice_priv_yield
 #undef sluice_priv_deadline_passed
-#define sluice_priv_futex_wait      schedule_futex_wait
-#define sluice_priv_futex_wake      schedule_futex_wake
-#define sluice_priv_yield           schedule_spin
-#define sluice_priv_deadline_passed schedule_deadline_passed
+#undef sluice_priv_fence_heavy_prepare
+#undef sluice_priv_fence_heavy
+#define sluice_priv_futex_wait          schedule_futex_wait
+#define sluice_priv_futex_wake          schedule_futex_wake
+#define sluice_priv_yield               schedule_spin
+#define sluice_priv_deadline_passed     schedule_deadline_passed
+#define sluice_priv_fence_heavy_prepare schedule_fence_heavy_prepare
+#define sluice_priv_fence_heavy         schedule_fence_heavy
 
 #include <sluice.h>
+#undef memcpy
 
 #endif

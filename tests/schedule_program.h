@@ -26,8 +26,11 @@
  *            the first two on a closed queue, may not sleep. Thread 0 may have been frozen; what that
  *            excuses is written at "frozen" below
  *
- * Four flavours are driven, each with items that fit into 8 bytes and with wider ones; the other three
- * are the same code, which is asserted below.
+ * A call of a lone side, which may store plainly and return, has ended for the judge when its stores have
+ * become visible: the others' answers can be of a moment before that.
+ *
+ * Six flavours are driven, each with items that fit into 8 bytes and with wider ones; CK_SPSC is the same
+ * code as CK_SPMC, which is asserted below.
  */
 #ifndef SCHEDULE_PROGRAM_H
 #define SCHEDULE_PROGRAM_H
@@ -36,6 +39,8 @@
 
 SLUICE_DEFINE(mpmc, uint64_t)
 SLUICE_DEFINE_SPMC(spmc, uint64_t)
+SLUICE_DEFINE_MPSC(mpsc, uint64_t)
+SLUICE_DEFINE_SPSC(spsc, uint64_t)
 SLUICE_DEFINE_CK_SPMC(ck_spmc, uint64_t)
 SLUICE_DEFINE_CK_MPMC(ck_mpmc, uint64_t)
 
@@ -46,6 +51,8 @@ struct pair {
 };
 SLUICE_DEFINE(wide, struct pair)
 SLUICE_DEFINE_SPMC(wide_spmc, struct pair)
+SLUICE_DEFINE_MPSC(wide_mpsc, struct pair)
+SLUICE_DEFINE_SPSC(wide_spsc, struct pair)
 SLUICE_DEFINE_CK_SPMC(wide_ck_spmc, struct pair)
 SLUICE_DEFINE_CK_MPMC(wide_ck_mpmc, struct pair)
 
@@ -60,8 +67,6 @@ enum flavour {
 	SLUICE_DEFINE_CK_MPMC(CK_MPMC, none)
 	/* clang-format on */
 };
-_Static_assert((int)MPSC == (int)MPMC, "what holds for MPMC holds for MPSC");
-_Static_assert((int)SPSC == (int)SPMC, "what holds for SPMC holds for SPSC");
 _Static_assert((int)CK_SPSC == (int)CK_SPMC, "what holds for CK_SPMC holds for CK_SPSC");
 
 static inline uint64_t
@@ -93,10 +98,14 @@ static union {
 	struct sluice_priv_queue any;
 	struct mpmc mpmc;
 	struct spmc spmc;
+	struct mpsc mpsc;
+	struct spsc spsc;
 	struct ck_spmc ck_spmc;
 	struct ck_mpmc ck_mpmc;
 	struct wide wide;
 	struct wide_spmc wide_spmc;
+	struct wide_mpsc wide_mpsc;
+	struct wide_spsc wide_spsc;
 	struct wide_ck_spmc wide_ck_spmc;
 	struct wide_ck_mpmc wide_ck_mpmc;
 } queue;
@@ -107,7 +116,6 @@ static const struct sluice_options at_once = {0, 0, 0};
 /* One queue type behind numbers. `how` is the letter of the call. */
 struct verbs {
 	enum flavour flavour;
-	bool wide;
 	int (*init)(size_t capacity);
 	void (*destroy)(void);
 	int (*put)(uint64_t value, char how);
@@ -189,16 +197,20 @@ struct verbs {
 		return NAME##_is_closed(&queue.NAME);                                              \
 	}                                                                                          \
 	static const struct verbs NAME##_verbs __attribute__((unused)) = {                         \
-		FLAVOUR,        sizeof(T) > 8,  NAME##_make,    NAME##_unmake,   NAME##_any_put,   \
-		NAME##_put_two, NAME##_any_get, NAME##_get_two, NAME##_done,     NAME##_any_join,  \
-		NAME##_end,     NAME##_discard, NAME##_count,   NAME##_has_ended};
+		FLAVOUR,        NAME##_make,    NAME##_unmake,   NAME##_any_put,  NAME##_put_two,  \
+		NAME##_any_get, NAME##_get_two, NAME##_done,     NAME##_any_join, NAME##_end,      \
+		NAME##_discard, NAME##_count,   NAME##_has_ended};
 
 VERBS(MPMC, mpmc, uint64_t, item_of, number_of)
 VERBS(SPMC, spmc, uint64_t, item_of, number_of)
+VERBS(MPSC, mpsc, uint64_t, item_of, number_of)
+VERBS(SPSC, spsc, uint64_t, item_of, number_of)
 VERBS(CK_SPMC, ck_spmc, uint64_t, item_of, number_of)
 VERBS(CK_MPMC, ck_mpmc, uint64_t, item_of, number_of)
 VERBS(MPMC, wide, struct pair, pair_of, number_of_pair)
 VERBS(SPMC, wide_spmc, struct pair, pair_of, number_of_pair)
+VERBS(MPSC, wide_mpsc, struct pair, pair_of, number_of_pair)
+VERBS(SPSC, wide_spsc, struct pair, pair_of, number_of_pair)
 VERBS(CK_SPMC, wide_ck_spmc, struct pair, pair_of, number_of_pair)
 VERBS(CK_MPMC, wide_ck_mpmc, struct pair, pair_of, number_of_pair)
 
@@ -228,10 +240,11 @@ struct program {
 	size_t capacity;
 	size_t filled; /* before it begins */
 	const char *text;
-	uint64_t wound;  /* see wind() */
-	size_t withhold; /* so many slots of wide items are in the hands of others, for ever */
+	uint64_t wound; /* see wind() */
+	size_t withhold; /* so many of the spare slots of wide items are in the hands of others, for ever */
 	bool freezes;
-	bool weak; /* as in struct schedule */
+	bool weak; /* as in struct schedule, like all below */
+	bool symmetric;
 	unsigned int preemptions;
 	unsigned int delays;
 	unsigned int faults;
@@ -250,12 +263,31 @@ is_ck(void)
 	return sluice_priv_is_ck((unsigned int)program.verbs->flavour);
 }
 
-/* What the ring itself says was put and got, whatever calls have returned. */
+/* Does a call of this kind move items by plain stores, with no full fence behind them? */
+static bool
+stores_only(char what)
+{
+	const unsigned int flavour = (unsigned int)program.verbs->flavour;
+
+	return queue.any.asymmetric && ((what == 'p' && sluice_priv_is_lone_producer(flavour)) ||
+					(what == 'g' && sluice_priv_is_lone_consumer(flavour)));
+}
+
+/*
+ * What the ring itself says was put, got and dropped, whatever calls have returned. Of a queue on cells
+ * the three are apart; a close_discard on ck_ring gets what it drops.
+ */
 static size_t
 ring_puts(void)
 {
-	return is_ck() ? queue.any.engine.ck.ring.p_tail - (uint32_t)first_ticket
-		       : sluice_priv_cells_puts(&queue.any.engine.cell.items) - first_ticket;
+	const struct sluice_priv_cells *const cells = &queue.any.engine.cell.items;
+	const uint64_t end = cells->end - 1;
+	uint64_t tail;
+
+	if (is_ck())
+		return queue.any.engine.ck.ring.p_tail - (uint32_t)first_ticket;
+	tail = sluice_priv_cells_tail(cells);
+	return sluice_priv_cells_count(&cells->geometry, tail < end ? tail : end) - first_ticket;
 }
 
 static size_t
@@ -263,6 +295,23 @@ ring_gets(void)
 {
 	return is_ck() ? queue.any.engine.ck.ring.c_head - (uint32_t)first_ticket
 		       : sluice_priv_cells_gets(&queue.any.engine.cell.items) - first_ticket;
+}
+
+static size_t
+ring_drops(void)
+{
+	const struct sluice_priv_cells *const cells = &queue.any.engine.cell.items;
+
+	if (is_ck() || cells->rest < 2)
+		return 0;
+	return sluice_priv_cells_count(&cells->geometry, cells->end - 1) -
+	       sluice_priv_cells_count(&cells->geometry, cells->rest - 2);
+}
+
+static size_t
+ring_items(void)
+{
+	return ring_puts() - ring_gets() - ring_drops();
 }
 
 static struct call *
@@ -282,6 +331,8 @@ end(struct call *c, int result)
 {
 	c->result = result;
 	c->end = schedule_time();
+	if (result == 0 && stores_only(c->what))
+		schedule_settle(&c->end);
 }
 
 static struct call *
@@ -298,7 +349,6 @@ end_both(struct call *one, int result, struct call *two, int second_result)
 {
 	end(one, result);
 	end(two, second_result);
-	two->end = one->end;
 }
 
 static void
@@ -396,8 +446,7 @@ body(unsigned int thread)
  * Counters near their wrap. The queue is made to look as if it had been used up to a moment before:
  * every cell stands at one lap and the hints, puts, gets and tasks with it, ck_ring's positions are
  * at 2^32 - 1, and so is every event's epoch. program.wound is the cell ring's ticket that the second
- * lap from there begins with. (Tickets end at 2^62, where a state has no more bits; at one item in a
- * nanosecond that is 146 years.)
+ * lap from there begins with. (Tickets end at 2^64.)
  */
 static void
 wind_cells(struct sluice_priv_cells *ring, uint64_t lap)
@@ -406,8 +455,8 @@ wind_cells(struct sluice_priv_cells *ring, uint64_t lap)
 	lap -= ring->geometry.mask + 1;
 	ring->head += lap;
 	ring->tail += lap;
-	for (uint64_t i = 0; i < ring->geometry.capacity; i++)
-		sluice_priv_cells_at(&ring->geometry, i)[SLUICE_PRIV_STATE] += 4 * lap;
+	for (uint64_t at = 0; at < ring->geometry.bytes; at += SLUICE_PRIV_CELL_BYTES)
+		sluice_priv_cells_at(&ring->geometry, at)[SLUICE_PRIV_STATE] += lap;
 }
 
 static void
@@ -415,6 +464,7 @@ wind(void)
 {
 	struct sluice_priv_ck_engine *const ck = &queue.any.engine.ck;
 	struct sluice_priv_cell_engine *const cell = &queue.any.engine.cell;
+	const uint64_t items = program.wound / SLUICE_PRIV_CELL_BYTES + ((uint64_t)1 << 32);
 
 	queue.any.not_empty.epoch = UINT32_MAX;
 	queue.any.not_full.epoch = UINT32_MAX;
@@ -422,22 +472,31 @@ wind(void)
 	if (is_ck()) {
 		ck->gate_free.epoch = UINT32_MAX;
 		ck->ring.c_head = ck->ring.p_head = ck->ring.p_tail = UINT32_MAX;
-		ck->puts = first_ticket =
-			program.wound - program.wound % ((uint64_t)1 << 32) + UINT32_MAX;
+		ck->puts = first_ticket = (items | UINT32_MAX) - ((uint64_t)1 << 32);
 	} else {
 		wind_cells(&cell->items, program.wound);
 		first_ticket = sluice_priv_cells_count(&cell->items.geometry, cell->items.head);
-		if (program.verbs->wide)
-			wind_cells(&cell->free_slots, program.wound);
 	}
 	queue.any.done = first_ticket;
+}
+
+/* The first of the spare slots. Nobody changes their marks any more. */
+static void
+withhold_slots(void)
+{
+	const struct sluice_priv_cell_engine *const cell = &queue.any.engine.cell;
+	const uint64_t spare = program.capacity;
+
+	for (uint64_t i = 0; i < program.withhold; i++)
+		sluice_priv_cell_slot(cell, sizeof(struct pair), spare + i)[SLUICE_PRIV_MARK] = 1;
+	schedule_now.constant = sluice_priv_cell_slot(cell, sizeof(struct pair), spare);
+	schedule_now.constant_end =
+		sluice_priv_cell_slot(cell, sizeof(struct pair), spare + program.withhold);
 }
 
 static void
 set_up(void)
 {
-	uint64_t slot;
-
 	if (program.verbs->init(program.capacity) != 0)
 		abort();
 	calls = 0;
@@ -445,8 +504,8 @@ set_up(void)
 	memset(current, 0, sizeof(current));
 	if (program.wound != 0)
 		wind();
-	for (size_t i = 0; i < program.withhold; i++)
-		(void)sluice_priv_cell_take_slot(&queue.any.engine.cell, &slot);
+	if (program.withhold != 0)
+		withhold_slots();
 	for (size_t i = 0; i < program.filled; i++) {
 		struct call *const c = begin('p', i + 1);
 
@@ -493,6 +552,17 @@ discarding(void)
 	return count_begun('x', NEVER) != 0;
 }
 
+/* As many, or, if a close_discard has not returned, any number. */
+static size_t
+dropped_at_most(void)
+{
+	for (unsigned int i = 0; i < calls; i++) {
+		if (call[i].what == 'x' && call[i].result == UNFINISHED)
+			return CALLS;
+	}
+	return count_dropped();
+}
+
 static bool
 closed_by(unsigned int time)
 {
@@ -509,7 +579,7 @@ puts_under_way(void)
 static size_t
 gets_under_way(void)
 {
-	return ring_gets() - count_ended('g', NEVER) - count_dropped();
+	return ring_gets() - count_ended('g', NEVER) - (is_ck() ? count_dropped() : 0);
 }
 
 /* How many threads sleep in a call of this kind. */
@@ -546,8 +616,9 @@ static const struct call *
 frozen_in(char what)
 {
 	const struct call *const frozen = schedule_is_frozen(0) ? current[0] : NULL;
+	const struct schedule_thread *const zero = &schedule_now.thread[0];
 
-	return frozen != NULL && frozen->what == what && schedule_now.thread[0].changed != NULL
+	return frozen != NULL && frozen->what == what && (zero->changed != NULL || zero->stored)
 		       ? frozen
 		       : NULL;
 }
@@ -618,7 +689,7 @@ static bool
 may_sleep(unsigned int thread)
 {
 	struct sluice_priv_queue *const q = &queue.any;
-	const size_t items = ring_puts() - ring_gets();
+	const size_t items = ring_items();
 	const size_t room = program.capacity - items;
 	const bool closed = q->closed != 0;
 	size_t served;
@@ -750,12 +821,13 @@ drain(void)
 	calls--; /* says nothing new */
 }
 
-/* May everything put have been done at one moment of this join? */
+/* May everything put have been done, or dropped, at one moment of this join? */
 static bool
 was_all_done(const struct call *join)
 {
 	for (unsigned int at = join->begin; at <= join->end; at++) {
-		if (count_ended('p', at) <= count_begun('d', at))
+		if (count_ended('p', at) <=
+		    count_begun('d', at) + (count_begun('x', at) != 0 ? dropped_at_most() : 0))
 			return true;
 	}
 	return false;
@@ -764,9 +836,14 @@ was_all_done(const struct call *join)
 static void
 check_state(const struct call *state)
 {
+	unsigned int puts = count_begun('p', state->end);
+
+	/* It may count a put that is refused in the end, while the put has not returned. */
+	for (unsigned int i = 0; i < calls; i++)
+		puts += call[i].what == 'p' && call[i].result == EPIPE &&
+			call[i].begin < state->end && call[i].end > state->begin;
 	schedule_require(state->value <= program.capacity &&
-				 state->value + count_ended('g', state->begin) <=
-					 count_begun('p', state->end),
+				 state->value + count_ended('g', state->begin) <= puts,
 			 "says a size that never was");
 	schedule_require(state->result == 0 || closed_by(state->end),
 			 "closed, says is_closed, and it is not");
@@ -775,7 +852,7 @@ check_state(const struct call *state)
 static void
 check_calls(void)
 {
-	const size_t unknown = gets_under_way() + count_dropped();
+	const size_t unknown = gets_under_way() + (is_ck() ? count_dropped() : ring_drops());
 	size_t missing = 0;
 	size_t under_way_put = 0;
 	size_t under_way_get = 0;
@@ -789,9 +866,9 @@ check_calls(void)
 		under_way_get += c->result == UNFINISHED && c->what == 'g';
 	}
 	schedule_require(puts_under_way() <= under_way_put &&
-				 (discarding() || gets_under_way() <= under_way_get),
+				 ((is_ck() && discarding()) || gets_under_way() <= under_way_get),
 			 "an item went in, or out, in no call");
-	schedule_require(program.verbs->size() == ring_puts() - ring_gets() || !finished,
+	schedule_require(program.verbs->size() == ring_items() || !finished,
 			 "the size is wrong in the end");
 	if (finished)
 		schedule_require(queue.any.not_empty.word == 0 && queue.any.not_full.word == 0 &&
@@ -810,11 +887,13 @@ check_calls(void)
 			schedule_require(count_ended('g', c->begin) <= count_begun('d', c->end),
 					 "a task is refused that was got");
 		else if (c->what == 'j' && c->result == 0)
-			schedule_require(discarding() || was_all_done(c), "join returns too early");
+			schedule_require(was_all_done(c), "join returns too early");
 		else if (c->what == 's')
 			check_state(c);
 	}
 	schedule_require(missing <= unknown, "an item is lost");
+	schedule_require(missing == count_dropped() || !finished,
+			 "does not drop as many items as it says");
 	schedule_require(count_ended('d', NEVER) <= ring_gets(), "more are done than were got");
 }
 
@@ -824,6 +903,32 @@ check(void)
 	if (schedule_now.wrong == NULL)
 		check_calls();
 	program.verbs->destroy();
+}
+
+/* How many threads of a program make one of these calls. */
+static unsigned int
+threads_that(const char *text, const char *make)
+{
+	unsigned int n = 0;
+
+	while (*text != '\0') {
+		const size_t length = strcspn(text, "|");
+
+		n += strcspn(text, make) < length;
+		text += length + (text[length] == '|');
+	}
+	return n;
+}
+
+/* May this program be run on this flavour? */
+static bool
+fits(const struct verbs *verbs, const char *text)
+{
+	const unsigned int flavour = (unsigned int)verbs->flavour;
+
+	return (!sluice_priv_is_lone_producer(flavour) || threads_that(text, "ptuPT") <= 1) &&
+	       (!sluice_priv_is_lone_consumer(flavour) || threads_that(text, "gvrGR") <= 1 ||
+		sluice_priv_is_ck(flavour));
 }
 
 static void
@@ -841,16 +946,19 @@ run_program(const struct program *of)
 				.delays = of->delays,
 				.faults = of->faults,
 				.freezes = of->freezes,
-				.weak = of->weak};
+				.weak = of->weak,
+				.symmetric = of->symmetric};
 
 	program = *of;
+	cr_assert(fits(of->verbs, of->text), "%s has several of a lone side", of->text);
 	if (of->wound != 0)
 		(void)snprintf(wound, sizeof(wound), "-at-%llx", (unsigned long long)of->wound);
 	(void)snprintf(title, sizeof(title), "%s-%zu-of-%zu%s%s-%s", of->name, of->filled,
 		       of->capacity, wound,
-		       of->freezes ? "-frozen"
-		       : of->weak  ? "-weak"
-				   : "",
+		       of->freezes     ? "-frozen"
+		       : of->weak      ? "-weak"
+		       : of->symmetric ? "-symmetric"
+				       : "",
 		       of->text);
 	letters[plan.threads++] = of->text;
 	for (const char *at = of->text; (at = strchr(at, '|')) != NULL;)

@@ -1014,13 +1014,16 @@ consume(void *opaque)
 	const struct flow *const flow = me->flow;
 	const struct kind *const kind = flow->kind;
 	unsigned char items[16 * MAX_BYTES];
+	unsigned char before[MAX_BYTES];
 
+	memset(before, 0xa5, sizeof(before));
 	for (;;) {
 		const enum manner manner = manner_now(flow, &me->chance);
 		struct timespec deadline;
 		size_t got = 1;
 		int result = 0;
 
+		memcpy(items, before, kind->bytes);
 		switch (manner) {
 		case BATCHES:
 			if (chance(&me->chance) % 2) {
@@ -1040,9 +1043,10 @@ consume(void *opaque)
 		default:
 			result = kind->get(flow->q, items);
 		}
-		if (result == EPIPE)
-			return NULL;
 		if (result != 0 || got == 0) {
+			me->broken |= memcmp(items, before, kind->bytes) != 0;
+			if (result == EPIPE)
+				return NULL;
 			sched_yield();
 			continue;
 		}
@@ -1058,8 +1062,23 @@ consume(void *opaque)
 enum ending {
 	CLOSE_AT_THE_END,
 	CLOSE_IN_THE_MIDDLE,
-	DISCARD_IN_THE_MIDDLE
+	DISCARD_IN_THE_MIDDLE,
+	DISCARD_TWICE_IN_THE_MIDDLE /* by two threads */
 };
+
+struct discarder {
+	const struct flow *flow;
+	size_t dropped;
+};
+
+static void *
+discard(void *opaque)
+{
+	struct discarder *const me = opaque;
+
+	me->dropped = me->flow->kind->close_discard(me->flow->q);
+	return NULL;
+}
 
 /* Runs a flow and checks that what was accepted was got (or dropped): once, whole, in order. */
 static void
@@ -1070,6 +1089,8 @@ run_flow(const struct flow *flow, size_t producers, size_t consumers, enum endin
 	struct worker consuming[MAX_THREADS];
 	struct producer producer[MAX_THREADS] = {0};
 	struct consumer consumer[MAX_THREADS] = {0};
+	struct discarder other = {.flow = flow};
+	struct worker discarding;
 	uint64_t expected[MAX_BYTES] = {0};
 	uint64_t accepted = 0;
 	uint64_t got = 0;
@@ -1090,10 +1111,15 @@ run_flow(const struct flow *flow, size_t producers, size_t consumers, enum endin
 	if (ending != CLOSE_AT_THE_END) {
 		for (uint64_t spin = chance(state) % 100000; spin > 0; spin--)
 			__asm__ __volatile__("");
-		if (ending == DISCARD_IN_THE_MIDDLE)
+		if (ending == DISCARD_TWICE_IN_THE_MIDDLE)
+			worker_start(&discarding, discard, &other);
+		if (ending != CLOSE_IN_THE_MIDDLE)
 			dropped = flow->kind->close_discard(flow->q);
 		else
 			flow->kind->close(flow->q);
+		if (ending == DISCARD_TWICE_IN_THE_MIDDLE)
+			worker_join(&discarding);
+		dropped += other.dropped;
 	}
 	for (size_t i = 0; i < producers; i++)
 		worker_join(&producing[i]);
@@ -1199,4 +1225,10 @@ TEST(stress, what_was_accepted_before_a_racing_close_discard_is_got_or_dropped)
 {
 	stress(WAITING, 100000, false, DISCARD_IN_THE_MIDDLE, 20 * stress_scale());
 	stress(ANYHOW, 100000, true, DISCARD_IN_THE_MIDDLE, 5 * stress_scale());
+}
+
+TEST(stress, what_two_racing_close_discards_drop_is_counted_once)
+{
+	stress(WAITING, 100000, false, DISCARD_TWICE_IN_THE_MIDDLE, 5 * stress_scale());
+	stress(ANYHOW, 100000, true, DISCARD_TWICE_IN_THE_MIDDLE, 5 * stress_scale());
 }

@@ -97,7 +97,7 @@ counts() {
 }
 
 # The longest first, so that they do not run alone at the end.
-queues=(mpmc ck_mpmc)
+queues=(mpmc ck_mpmc mpsc spsc)
 stress=('stress::*_anyhow' 'stress::join_*' 'stress::*_racing_close_is_got')
 headers=()
 if [[ $long == 1 ]]; then
@@ -125,9 +125,15 @@ done
 
 # One wrong line each.
 breaks slot_late include/sluice/cell_ring.h '
-  /^\t+memcpy\(engine->slots \+ value/d
-  /result = sluice_priv_cells_fill\(&g, lone_producer/a \
-    memcpy(engine->slots + value * engine->slot_bytes, item, item_size);'
+  /^\t+memcpy\(&sluice_priv_cell_slot\(/,+1d
+  /sluice_priv_sides_fence\(sides\.lone_producer,/a \
+    memcpy(&sluice_priv_cell_slot(engine, item_size, value)[SLUICE_PRIV_ITEM], item, item_size);'
+breaks freed_early include/sluice/cell_ring.h '
+  /^\t\tif \(sides\.lone_consumer\)$/{N;/cells_free/d}
+  /sluice_priv_sides_fence\(sides\.lone_consumer,/a \
+    if (sides.lone_consumer) sluice_priv_cells_free(&g, ticket);'
+breaks store_unreleased include/sluice/platform.h \
+  '/^sluice_priv_store_64_release/,/^}/s/ck_pr_fence_release\(\);//'
 breaks put_unreleased include/sluice/platform.h \
   '/^sluice_priv_cas_64_2_acq_rel/,/^}/s/ck_pr_fence_release\(\);//'
 breaks task_unreleased include/sluice/platform.h \
@@ -146,6 +152,10 @@ for compiler in "${compilers[@]}"; do
   done
   check "$compiler, reported: a slot is written after it is published" reported "$compiler" mpmc \
     'handover::wide_*' "$scratch/slot_late"
+  check "$compiler, reported: a lone consumer frees a cell and reads on" reported "$compiler" spsc \
+    'handover::wide_*' "$scratch/freed_early"
+  check "$compiler, reported: the store of a lone put is no release" reported "$compiler" spsc \
+    'handover::*_after_get' "$scratch/store_unreleased"
   check "$compiler, reported: the swap of put is no release" reported "$compiler" mpmc \
     'handover::*_after_get' "$scratch/put_unreleased"
   check "$compiler, reported: the swap of task_done is no release" reported "$compiler" mpmc \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrap.c - queues whose counters pass 2^30, 2^31, 2^32, 2^61, 2^63, and whose epochs wrap.
+ * wrap.c - queues whose counters pass 2^31, 2^32, 2^63, and whose epochs wrap.
  *
  * near_wrap.h puts the counters of a new queue a little below such a place, and the verbs then carry
  * them across: one thread, which knows every answer; a close at every distance from the place; and
@@ -19,32 +19,15 @@ struct start {
 	uint64_t (*laps)(uint64_t capacity);
 };
 
+/* The distance of laps in tickets. */
 static uint64_t
 tickets_per_lap(uint64_t capacity)
 {
-	uint64_t per_lap = 1;
+	uint64_t per_lap = SLUICE_PRIV_CELL_BYTES;
 
-	while (per_lap < capacity)
+	while (per_lap < SLUICE_PRIV_CELL_BYTES * capacity)
 		per_lap *= 2;
 	return per_lap;
-}
-
-static uint64_t
-states_at_2_31(uint64_t capacity)
-{
-	return ((uint64_t)1 << 29) / tickets_per_lap(capacity);
-}
-
-static uint64_t
-states_at_2_32(uint64_t capacity)
-{
-	return ((uint64_t)1 << 30) / tickets_per_lap(capacity);
-}
-
-static uint64_t
-states_at_2_63(uint64_t capacity)
-{
-	return ((uint64_t)1 << 61) / tickets_per_lap(capacity);
 }
 
 static uint64_t
@@ -57,6 +40,12 @@ static uint64_t
 tickets_at_2_32(uint64_t capacity)
 {
 	return ((uint64_t)1 << 32) / tickets_per_lap(capacity);
+}
+
+static uint64_t
+tickets_at_2_63(uint64_t capacity)
+{
+	return ((uint64_t)1 << 63) / tickets_per_lap(capacity);
 }
 
 static uint64_t
@@ -78,10 +67,9 @@ items_at_2_63(uint64_t capacity)
 }
 
 static const struct start cell_starts[] = {
-	{"states pass 2^31", states_at_2_31},     {"states pass 2^32", states_at_2_32},
 	{"tickets pass 2^31", tickets_at_2_31},   {"tickets pass 2^32", tickets_at_2_32},
 	{"the count passes 2^31", items_at_2_31}, {"the count passes 2^32", items_at_2_32},
-	{"states pass 2^63", states_at_2_63},
+	{"tickets pass 2^63", tickets_at_2_63},
 };
 
 static const struct start ck_starts[] = {
@@ -104,7 +92,7 @@ queue_before(const struct place *place, uint64_t laps)
 {
 	void *const q = queue_new(place->flavour, place->capacity, &at_once);
 
-	near_wrap(q, place->flavour->ck, place->flavour->bytes, place->laps - laps);
+	near_wrap(q, place->flavour->ck, place->laps - laps);
 	return q;
 }
 
@@ -184,8 +172,12 @@ TEST(wrap, every_answer_is_right_on_both_sides_and_in_between)
 static int
 end_engine(const struct flavour *flavour, struct sluice_priv_queue *q)
 {
-	return flavour->ck ? sluice_priv_ck_end(&q->engine.ck)
-			   : sluice_priv_cells_end(&q->engine.cell.items);
+	const struct sluice_priv_sides sides = {flavour->lone_producer, flavour->lone_consumer,
+						q->asymmetric};
+
+	if (flavour->ck)
+		return sluice_priv_ck_end(&q->engine.ck);
+	return sluice_priv_cells_drained(&q->engine.cell.items, sides) ? EPIPE : 0;
 }
 
 /* Closed after `moved` items, with `left` more inside. */
@@ -251,7 +243,7 @@ runs_to_the_end(const struct flavour *flavour)
 	for (size_t c = 0; c < COUNT(capacities); c++) {
 		const uint64_t capacity = capacities[c];
 		const struct place end = {flavour, capacity,
-					  ((uint64_t)1 << 62) / tickets_per_lap(capacity)};
+					  ((uint64_t)1 << 63) / tickets_per_lap(capacity) * 2};
 		void *const q = queue_before(&end, 8);
 
 		for (int lap = 0; lap < 7; lap++)
@@ -260,7 +252,7 @@ runs_to_the_end(const struct flavour *flavour)
 	}
 }
 
-TEST(wrap, cell_rings_count_up_to_2_to_the_62)
+TEST(wrap, cell_rings_count_up_to_2_to_the_64)
 {
 	with_every_flavour(runs_to_the_end);
 }

@@ -2,28 +2,29 @@
 /*
  * cell_ring.h - the lock-free engine: a bounded ring of double-width cells.
  *
- * One compare-and-swap per operation and no window between reserving a place and publishing it,
- * hence lock-free and linearizable: a thread suspended at any instruction stops nobody.
+ * One compare-and-swap per operation, or one store where a side is alone (and one more for the slot of
+ * an item wider than 8 bytes), and no window between reserving a place and publishing it, hence lock-free
+ * and linearizable: a thread suspended at any instruction stops nobody.
  * Sources: Shann, Huang and Chen, "A practical nonblocking queue algorithm using compare-and-swap",
  * ICPADS 2000; Tsigas and Zhang, "A simple, fast and scalable non-blocking concurrent FIFO queue",
  * SPAA 2001; for the side that is alone, Giacomoni, Moseley and Vachharajani, "FastForward for
- * efficient pipeline parallelism", PPoPP 2008.
+ * efficient pipeline parallelism", PPoPP 2008, and for its fences, Dice, Huang and Yang, "Asymmetric
+ * Dekker synchronization", 2001, and membarrier(2).
  *
- * Tickets. Items are numbered by 64-bit tickets, never reused. A ticket is lap * P + index, where
- * index runs from 0 to capacity - 1 and P is the least power of two not below the capacity. So the
- * cell of a ticket is found by a mask for every capacity, and where the capacity is a power of two
- * the tickets are simply 0, 1, 2, ... States hold the lap in 62 bits, so a ring ends after 2^62 tickets,
- * which at 10^9 items a second is in 146 years.
+ * Tickets. Items are numbered by 64-bit tickets, never reused. A ticket is lap * P + offset, where
+ * offset is the distance in bytes of the item's cell from the first one, and P is that distance for as
+ * many cells as the least power of two not below the capacity. So the cell of a ticket is found by a
+ * mask for every capacity. Below, t + 1 stands for the ticket behind t, which is a cell's distance away,
+ * or in the next lap. Where the capacity is a power of two, a ring ends after 2^60 items: at 10^9 a second
+ * in 36 years; else after half as many at least.
  *
  * Cells. {state, value}, 16-byte aligned. With L = ticket & ~(P - 1), the lap's first ticket:
  *
- *   state    meaning                                      changed by
- *   4L       free for the item of lap L                   put: to 4L + 1, with the value
- *   4L + 1   holds the item of lap L                      get: to 4(L + P)
- *   4L + 2   tombstone, where the item of lap L would go  nobody: the ring has ended
+ *   state    meaning                    changed by
+ *   L        free for the item of lap L put: to L + 1, with the value
+ *   L + 1    holds the item of lap L    get: to L + P
  *
- * States only grow. Zeroed memory is an empty ring. The index is implied by the place. The tombstone
- * keeps its lap, so that whoever comes to it from an older ticket still learns how far the ring got.
+ * States only grow. Zeroed memory is an empty ring. The index is implied by the place.
  *
  * Hints. `tail` and `head` are tickets at or below the first one not yet filled (taken).
  *
@@ -32,13 +33,12 @@
  * filled (taken). So tickets are filled in order, and taken in order.
  *
  * put at ticket t, the cell of t read:
- *   4L(t)    free. Swap in {4L + 1, item}; that compare-and-swap is the linearization point.
+ *   L(t)     free. Swap in {L + 1, item}; that compare-and-swap is the linearization point.
  *   less     the item of ticket t one lap before is still there, and all after it up to t - 1: the
  *            ring was full at this read, which is the linearization point of "full".
  *   more     t has been filled. The state tells the last ticket filled in this cell; all up to it are
  *            filled, so go on behind it.
- *   4L + 2   the ring ended before this item.
- * get at ticket h is the mirror image: 4L + 1 take, 4L empty, more: go on behind the last one taken.
+ * get at ticket h is the mirror image: L + 1 take, L empty, more: go on behind the last one taken.
  *
  * A hint may be moved back by a store that was delayed (its thread was suspended just before). That
  * costs the next thread a walk of less than a lap, and no correctness; whoever asks for a count walks
@@ -47,36 +47,72 @@
  * Why the get swaps eight bytes and the put sixteen. A cell's value changes only while the cell is free
  * or as it becomes full; states never come back; so a get whose swap of the state succeeds knows
  * that the value it read after the state belongs to it. A put must change both at once, or its value
- * could land in a cell that another has filled. A lone producer has no such rival: it writes the
- * value of a free cell plainly and then swaps the state alone. It needs a swap, not a store, because
- * of the tombstone; and that swap is the fence that it owes to sleepers anyway (F2 of park.h). The
- * same holds for a lone consumer: its store would need a full fence behind it, a locked instruction
- * on x86 as well; the swap in its place lets close_discard take items beside it.
+ * could land in a cell that another has filled.
  *
- * Closing. When a get finds the ring empty and the queue closed, it swaps a tombstone in at the place
- * where the next item would go, before it says so. No put can pass the tombstone, so nothing is
- * accepted behind the back of a consumer that was told "drained"; and before the tombstone stands,
- * whatever was accepted is found by the gets.
+ * A side that is alone has no such rival, and swaps nothing. A lone producer stores the value, then the
+ * state; that store is the linearization point. A lone consumer takes ticket h by storing h + 1 into
+ * `head`, which only it writes: that store is the linearization point, and makes `head` the truth, not
+ * a hint. Then it reads the item, and only then frees the cell, by a store. On such a side there is no
+ * locked instruction; the fences that it owes to sleepers (F2 of park.h) and to close are the light
+ * halves of asymmetric ones.
  *
- * Items wider than 8 bytes lie in slots, and the cell holds the slot's index. Free slots are handed
- * out by a second ring of the same kind. A put takes a slot, writes it, and swaps its index into the
- * ring of items; a get takes the index, copies the item out, and gives the slot back. A thread
- * suspended while it copies holds one slot and stops nobody: there are SLUICE_PRIV_SPARE_SLOTS slots
- * more than the capacity. Only when that many threads are inside their copies at the same moment may
- * a put say "full" a little early.
+ * Closing. The queue's flag `closed` is set, which a put reads before it begins. To tell what the puts
+ * did that had begun, the end of the ring is decided, once and for all: `end`, the first ticket whose
+ * item is not accepted. Whoever has seen `closed` decides it, if nobody has:
+ *	E1  passes a full fence (a heavy one, if a side is alone)
+ *	E2  walks to the first ticket not yet filled
+ *	E3  swaps that ticket into `end`, where nothing is
+ * A put that has filled ticket t passes F2 and reads `closed` again. If the queue is still open, its item
+ * is accepted; by F2 and E1, whoever decides finds t filled. If not, its item is accepted if t is below
+ * the end. So is, for a get that has taken ticket h, passed F2 and found the queue closed: what lies at
+ * or behind the end was never accepted, and its put said so. A get that has found the queue open took an
+ * item that is below any end: t was filled before that. EPIPE is the answer of a get when the first
+ * ticket not yet taken is not below the end. Nobody waits for anybody: a put suspended inside is decided
+ * upon by others.
+ *
+ * Discarding. What close_discard drops is decided likewise: `rest`, the first ticket that no get has
+ * taken; all from there up to the end count as dropped.
+ *	D1  the first close_discard marks that it has begun, by a swap, and closes before that
+ *	D2  full fence (a heavy one, if a side is alone)
+ *	D3  walk to the first ticket not yet taken
+ *	D4  swap it into `rest`
+ * A get that has taken h, passed F2 and found the queue closed reads `rest`. If no discard has begun, its
+ * item is its own; by F2 and D2, whoever decides finds h taken. If one has, it decides (D2 to D4) if
+ * nobody has, and the item is its own if h is below the rest. If it is not, the item counts as dropped,
+ * and the get has written nothing yet to its caller's memory: therefore a lone consumer reads the item
+ * after it took the ticket. Nobody adds to a count what is dropped: puts and gets alike are counted up to
+ * the rest.
+ *
+ * Items wider than 8 bytes lie in slots, and the cell holds the slot's index. Each slot has a mark that
+ * tells whether it is in use. A put marks a slot, writes it, and swaps its index into the ring; a get
+ * takes the index, copies the item out, and takes the mark off. A thread suspended while it copies holds
+ * one slot and stops nobody: there are SLUICE_PRIV_SPARE_SLOTS slots more than the capacity. Only when
+ * that many threads are inside their copies at the same moment may a put say "full" a little early. A
+ * put looks first at the slot that has the number of its cell, then at the spare ones, then at all: no
+ * word is shared by all puts, or by all gets. Where both sides are alone, each cell has its slot, without
+ * a mark: the cell is freed after the copy.
+ *
+ * Cells and slots lie closely packed. A cell alone in its line spares two neighbours the fight for it,
+ * but four cells in one line come over together, and that counts for more. On 2 cores (Zen 4), 4:2, in
+ * one run, Mitems/s: capacity 64 158 packed and 150 apart, 1024 171 and 28 (what is apart overflows the
+ * first-level cache), 1:1/64 256 and 154; items of 64 bytes at 4:2/64 36 and 19, and 17 when a second
+ * ring of cells handed out the slots.
  *
  * Labelled orders, for machines that have to be told:
  *   R1  a hint or a state is stored with release, and every state is swapped with release
  *   A1  a hint or a state is read with acquire; so who sees a ticket sees all that came before it
  *       (no state older than the hint it followed), and who sees a full cell sees its item
- *   F2  see park.h: every operation that succeeded has passed a full fence behind its swap
+ *   F2  see park.h: every operation that succeeded has passed a full fence behind its swap, or a light
+ *       one behind its store
+ *   M1  a mark is taken off with release, and read or swapped with acquire: the next item is written
+ *       into a slot after the last one was read
  */
 #ifndef SLUICE_CELL_RING_H
 #define SLUICE_CELL_RING_H
 
 #include <errno.h>
 
-#include <sluice/platform.h>
+#include <sluice/futex.h>
 
 /* A cell is an array, since that is what a double-width compare-and-swap takes: cell[STATE], cell[VALUE]. */
 enum {
@@ -85,44 +121,65 @@ enum {
 	SLUICE_PRIV_CELL_WORDS
 };
 
-/* The two low bits of a state; above them is the lap. */
-enum {
-	SLUICE_PRIV_CELL_FREE,
-	SLUICE_PRIV_CELL_FULL,
-	SLUICE_PRIV_CELL_TOMBSTONE,
-	SLUICE_PRIV_CELL_MASK
+/* The distance between cells. */
+#define SLUICE_PRIV_CELL_BYTES (SLUICE_PRIV_CELL_WORDS * sizeof(uint64_t))
+
+/* The low bit of a state, which is 0 in every lap. */
+#define SLUICE_PRIV_CELL_FULL ((uint64_t)1)
+
+/*
+ * Which sides are alone: constants of the flavour. `asymmetric`: heavy fences are to be had, so that a
+ * lone side's are light ones.
+ */
+struct sluice_priv_sides {
+	bool lone_producer;
+	bool lone_consumer;
+	bool asymmetric;
 };
+
+/* F2 of the side of which `lone` tells whether it is alone. */
+SLUICE_PRIV_INLINE void
+sluice_priv_sides_fence(bool lone, bool asymmetric)
+{
+	if (lone)
+		sluice_priv_fence_light(asymmetric);
+	else
+		sluice_priv_fence_full_after_atomic();
+}
+
+/* E1, D2: pairs with F2 of both sides. */
+SLUICE_PRIV_COLD void
+sluice_priv_sides_fence_all(struct sluice_priv_sides sides)
+{
+	ck_pr_fence_memory();
+	if ((sides.lone_producer || sides.lone_consumer) && sides.asymmetric)
+		sluice_priv_fence_heavy();
+}
 
 /* Constant from init on. Operations copy it, since a compiler must take it for changed by every atomic. */
 struct sluice_priv_geometry {
 	unsigned char *base; /* the first cell, aligned to a line */
 	uint64_t mask;       /* P - 1 */
-	uint64_t capacity;
-	unsigned int stride_log2; /* of the distance between cells */
+	uint64_t laps;       /* ~mask, which costs an instruction */
+	uint64_t bytes;      /* from the first cell to behind the last */
 };
 
+/*
+ *   end    0      not decided                         rest   0      no close_discard has begun
+ *          t + 1  decided: ticket t                          1      one has, nothing is decided
+ *                                                            t + 2  decided: ticket t
+ */
 struct sluice_priv_cells {
 	struct sluice_priv_geometry geometry;
 	void *memory; /* what free() gets */
+	uint64_t end;
+	uint64_t rest;
 	char pad0[SLUICE_PRIV_LINE];
 	uint64_t tail;
 	char pad1[SLUICE_PRIV_LINE];
 	uint64_t head;
 	char pad2[SLUICE_PRIV_LINE];
 };
-
-/*
- * A cell, or a slot, is alone in its cache line as long as all of them together stay within this many
- * bytes; otherwise they lie closely packed. Alone, 4 producers and 2 consumers at capacity 64 move
- * 1.2 times as much.
- */
-#define SLUICE_PRIV_SPREAD_BYTES ((size_t)1 << 20)
-
-SLUICE_PRIV_INLINE bool
-sluice_priv_spread(size_t count, size_t bytes_each)
-{
-	return count <= SLUICE_PRIV_SPREAD_BYTES / bytes_each;
-}
 
 /* Zeroed, aligned to a line; NULL: no memory. *memory is what free() gets. */
 SLUICE_PRIV_INLINE unsigned char *
@@ -148,17 +205,16 @@ sluice_priv_cells_init(struct sluice_priv_cells *ring, size_t capacity)
 
 	while (per_lap < capacity)
 		per_lap *= 2;
-	g->mask = per_lap - 1;
-	g->capacity = capacity;
-	g->stride_log2 = sluice_priv_spread(capacity, 64) ? 6 : 4;
+	g->mask = per_lap * SLUICE_PRIV_CELL_BYTES - 1;
+	g->laps = ~g->mask;
+	g->bytes = capacity * SLUICE_PRIV_CELL_BYTES;
+	ring->end = 0;
+	ring->rest = 0;
 	ring->tail = 0;
 	ring->head = 0;
-	g->base = sluice_priv_allocate(capacity, (size_t)1 << g->stride_log2, &ring->memory);
+	g->base = sluice_priv_allocate(capacity, SLUICE_PRIV_CELL_BYTES, &ring->memory);
 	return g->base != NULL ? 0 : ENOMEM;
 }
-
-SLUICE_PRIV_STATIC_ASSERT(sizeof(uint64_t[SLUICE_PRIV_CELL_WORDS]) == 16,
-			  "cells lie 16 bytes apart");
 
 SLUICE_PRIV_INLINE void
 sluice_priv_cells_destroy(struct sluice_priv_cells *ring)
@@ -169,24 +225,26 @@ sluice_priv_cells_destroy(struct sluice_priv_cells *ring)
 SLUICE_PRIV_INLINE uint64_t *
 sluice_priv_cells_at(const struct sluice_priv_geometry *g, uint64_t ticket)
 {
-	return (uint64_t *)(void *)(g->base + ((ticket & g->mask) << g->stride_log2));
+	return (uint64_t *)(void *)(g->base + (ticket & g->mask));
 }
 
 /* The state of a ticket's cell while the cell is free for it. */
 SLUICE_PRIV_INLINE uint64_t
 sluice_priv_cells_free_state(const struct sluice_priv_geometry *g, uint64_t ticket)
 {
-	return (ticket & ~g->mask) << 2;
+	return ticket & g->laps;
 }
 
 /* The ticket behind this one. The comparison never holds where the capacity is a power of two. */
 SLUICE_PRIV_INLINE uint64_t
 sluice_priv_cells_next(const struct sluice_priv_geometry *g, uint64_t ticket)
 {
-	const uint64_t next = ticket + 1;
+	const uint64_t next = ticket + SLUICE_PRIV_CELL_BYTES;
 
-	if (SLUICE_PRIV_UNLIKELY((next & g->mask) == g->capacity))
+	if (SLUICE_PRIV_UNLIKELY((next & g->mask) == g->bytes)) {
+		sluice_priv_keep_branch();
 		return (next | g->mask) + 1;
+	}
 	return next;
 }
 
@@ -198,7 +256,7 @@ SLUICE_PRIV_INLINE uint64_t
 sluice_priv_cells_behind_taken(const struct sluice_priv_geometry *g, uint64_t ticket,
 			       uint64_t state)
 {
-	const uint64_t lap = (state >> 2) - g->mask - 1;
+	const uint64_t lap = (state & ~SLUICE_PRIV_CELL_FULL) - g->mask - 1;
 
 	return sluice_priv_cells_next(g, lap | (ticket & g->mask));
 }
@@ -208,71 +266,113 @@ SLUICE_PRIV_INLINE uint64_t
 sluice_priv_cells_behind_filled(const struct sluice_priv_geometry *g, uint64_t ticket,
 				uint64_t state)
 {
-	if ((state & SLUICE_PRIV_CELL_MASK) == SLUICE_PRIV_CELL_FULL)
-		return sluice_priv_cells_next(g, (state >> 2) | (ticket & g->mask));
+	if ((state & SLUICE_PRIV_CELL_FULL) != 0)
+		return sluice_priv_cells_next(g,
+					      (state - SLUICE_PRIV_CELL_FULL) | (ticket & g->mask));
 	return sluice_priv_cells_behind_taken(g, ticket, state);
 }
 
+/* Where a walk ended: at which ticket, and what its cell says there. */
+struct sluice_priv_place {
+	uint64_t ticket;
+	int result;
+};
+
 /*
- * Walks from *ticket to the first ticket not yet filled. Returns 0 when its cell is free, EAGAIN when
- * the ring is full, EPIPE when it has ended. Progress: lock-free.
+ * Walks from `ticket` to the first ticket not yet filled. The result is 0 when its cell is free, EAGAIN
+ * when the ring is full. Progress: lock-free.
  */
-SLUICE_PRIV_INLINE int
-sluice_priv_cells_seek_tail(const struct sluice_priv_geometry *g, uint64_t *ticket)
+SLUICE_PRIV_COLD struct sluice_priv_place
+sluice_priv_cells_walk_tail(const struct sluice_priv_geometry *g, uint64_t ticket)
 {
+	struct sluice_priv_place place;
+
 	for (;;) {
-		const uint64_t *const cell = sluice_priv_cells_at(g, *ticket);
+		const uint64_t *const cell = sluice_priv_cells_at(g, ticket);
 		const uint64_t state =
 			sluice_priv_load_64_acquire(&cell[SLUICE_PRIV_STATE]); /* A1 */
-		const uint64_t free_state = sluice_priv_cells_free_state(g, *ticket);
+		const uint64_t free_state = sluice_priv_cells_free_state(g, ticket);
 
-		if (SLUICE_PRIV_LIKELY(state == free_state))
-			return 0;
-		if (state < free_state)
-			return EAGAIN;
-		if (state == (free_state | SLUICE_PRIV_CELL_TOMBSTONE))
-			return EPIPE;
-		*ticket = sluice_priv_cells_behind_filled(g, *ticket, state);
+		if (state <= free_state) {
+			place.ticket = ticket;
+			place.result = state == free_state ? 0 : EAGAIN;
+			return place;
+		}
+		ticket = sluice_priv_cells_behind_filled(g, ticket, state);
 	}
 }
 
 /*
- * Walks from *ticket to the first ticket not yet taken. Returns 0 when its cell holds an item, EAGAIN
- * when the ring is empty, EPIPE when it has ended. Progress: lock-free.
+ * Walks from `ticket` to the first ticket not yet taken. The result is 0 when its cell holds an item,
+ * EAGAIN when the ring is empty. Progress: lock-free.
  */
-SLUICE_PRIV_INLINE int
-sluice_priv_cells_seek_head(const struct sluice_priv_geometry *g, uint64_t *ticket)
+SLUICE_PRIV_COLD struct sluice_priv_place
+sluice_priv_cells_walk_head(const struct sluice_priv_geometry *g, uint64_t ticket)
 {
+	struct sluice_priv_place place;
+
 	for (;;) {
-		const uint64_t *const cell = sluice_priv_cells_at(g, *ticket);
+		const uint64_t *const cell = sluice_priv_cells_at(g, ticket);
 		const uint64_t state =
 			sluice_priv_load_64_acquire(&cell[SLUICE_PRIV_STATE]); /* A1 */
-		const uint64_t free_state = sluice_priv_cells_free_state(g, *ticket);
+		const uint64_t free_state = sluice_priv_cells_free_state(g, ticket);
 
-		if (SLUICE_PRIV_LIKELY(state == (free_state | SLUICE_PRIV_CELL_FULL)))
-			return 0;
-		if (state == free_state)
-			return EAGAIN;
-		if (state == (free_state | SLUICE_PRIV_CELL_TOMBSTONE))
-			return EPIPE;
-		*ticket = sluice_priv_cells_behind_taken(g, *ticket, state);
+		/* Less: the ring has one cell, and a lone consumer still reads what it took there. */
+		if (state <= (free_state | SLUICE_PRIV_CELL_FULL)) {
+			place.ticket = ticket;
+			place.result = state == (free_state | SLUICE_PRIV_CELL_FULL) ? 0 : EAGAIN;
+			return place;
+		}
+		ticket = sluice_priv_cells_behind_taken(g, ticket, state);
 	}
 }
 
+/* The same from *ticket, for who is probably there already, and wants the result. */
+SLUICE_PRIV_INLINE int
+sluice_priv_cells_seek_tail(const struct sluice_priv_cells *ring,
+			    const struct sluice_priv_geometry *g, uint64_t *ticket)
+{
+	const uint64_t *const cell = sluice_priv_cells_at(g, *ticket);
+	struct sluice_priv_place place;
+
+	if (SLUICE_PRIV_LIKELY(sluice_priv_load_64_acquire(&cell[SLUICE_PRIV_STATE]) == /* A1 */
+			       sluice_priv_cells_free_state(g, *ticket)))
+		return 0;
+	place = sluice_priv_cells_walk_tail(&ring->geometry, *ticket);
+	*ticket = place.ticket;
+	return place.result;
+}
+
+SLUICE_PRIV_INLINE int
+sluice_priv_cells_seek_head(const struct sluice_priv_cells *ring,
+			    const struct sluice_priv_geometry *g, uint64_t *ticket)
+{
+	const uint64_t *const cell = sluice_priv_cells_at(g, *ticket);
+	struct sluice_priv_place place;
+
+	if (SLUICE_PRIV_LIKELY(sluice_priv_load_64_acquire(&cell[SLUICE_PRIV_STATE]) == /* A1 */
+			       (sluice_priv_cells_free_state(g, *ticket) | SLUICE_PRIV_CELL_FULL)))
+		return 0;
+	place = sluice_priv_cells_walk_head(&ring->geometry, *ticket);
+	*ticket = place.ticket;
+	return place.result;
+}
+
 /*
- * Fills the first free ticket at or behind *ticket and moves *ticket behind it. The caller stores
- * the hint. Returns 0, EAGAIN (full) or EPIPE (ended).
- * Progress: lock-free; with a lone producer wait-free (its swap fails against the tombstone only).
+ * Fills the first free ticket at or behind *ticket, and leaves that ticket there. Returns 0 or EAGAIN
+ * (full). The caller stores the hint, and passes F2.
+ * Progress: lock-free; with a lone producer wait-free.
  */
 SLUICE_PRIV_INLINE int
-sluice_priv_cells_fill(const struct sluice_priv_geometry *g, bool lone_producer, uint64_t *ticket,
-		       uint64_t value)
+sluice_priv_cells_fill(const struct sluice_priv_cells *ring, const struct sluice_priv_geometry *g,
+		       bool lone_producer, uint64_t *ticket, uint64_t value)
 {
 	for (;;) {
 		uint64_t *cell;
 		uint64_t free_state;
-		bool won;
-		const int result = sluice_priv_cells_seek_tail(g, ticket);
+		uint64_t expected[2];
+		uint64_t desired[2];
+		const int result = sluice_priv_cells_seek_tail(ring, g, ticket);
 
 		if (SLUICE_PRIV_UNLIKELY(result != 0))
 			return result;
@@ -280,73 +380,60 @@ sluice_priv_cells_fill(const struct sluice_priv_geometry *g, bool lone_producer,
 		free_state = sluice_priv_cells_free_state(g, *ticket);
 		if (lone_producer) {
 			ck_pr_store_64(&cell[SLUICE_PRIV_VALUE], value);
-			won = sluice_priv_cas_64_acq_rel(&cell[SLUICE_PRIV_STATE], free_state,
-							 free_state | SLUICE_PRIV_CELL_FULL);
-		} else {
-			uint64_t expected[2];
-			uint64_t desired[2];
-
-			expected[0] = free_state;
-			expected[1] = ck_pr_load_64(&cell[SLUICE_PRIV_VALUE]);
-			desired[0] = free_state | SLUICE_PRIV_CELL_FULL;
-			desired[1] = value;
-			won = sluice_priv_cas_64_2_acq_rel(cell, expected, desired);
-		}
-		if (SLUICE_PRIV_LIKELY(won)) {
-			*ticket = sluice_priv_cells_next(g, *ticket);
+			sluice_priv_store_64_release(&cell[SLUICE_PRIV_STATE], /* R1 */
+						     free_state | SLUICE_PRIV_CELL_FULL);
 			return 0;
 		}
+		expected[0] = free_state;
+		expected[1] = ck_pr_load_64(&cell[SLUICE_PRIV_VALUE]);
+		desired[0] = free_state | SLUICE_PRIV_CELL_FULL;
+		desired[1] = value;
+		if (SLUICE_PRIV_LIKELY(sluice_priv_cas_64_2_acq_rel(cell, expected, desired)))
+			return 0;
 	}
 }
 
+/* Frees the cell of a ticket for the next lap: by a swap, which tells whether it was full, */
+SLUICE_PRIV_INLINE bool
+sluice_priv_cells_try_free(const struct sluice_priv_geometry *g, uint64_t ticket)
+{
+	const uint64_t free_state = sluice_priv_cells_free_state(g, ticket);
+
+	return sluice_priv_cas_64_acq_rel(&sluice_priv_cells_at(g, ticket)[SLUICE_PRIV_STATE],
+					  free_state | SLUICE_PRIV_CELL_FULL,
+					  free_state + g->mask + 1);
+}
+
+/* or, by a lone consumer, which knows, by a store. */
+SLUICE_PRIV_INLINE void
+sluice_priv_cells_free(const struct sluice_priv_geometry *g, uint64_t ticket)
+{
+	sluice_priv_store_64_release(&sluice_priv_cells_at(g, ticket)[SLUICE_PRIV_STATE], /* R1 */
+				     sluice_priv_cells_free_state(g, ticket) + g->mask + 1);
+}
+
 /*
- * Takes the first item at or behind *ticket and moves *ticket behind it. The caller stores the hint.
- * Returns 0, EAGAIN (empty) or EPIPE (ended). Progress: lock-free.
+ * Takes the first item at or behind *ticket, and leaves its ticket there. Returns 0 or EAGAIN (empty).
+ * The caller passes F2 and stores the hint; but of a lone consumer the hint was the taking, and the
+ * caller frees the cell when it has read the item. Progress: lock-free.
  */
 SLUICE_PRIV_INLINE int
-sluice_priv_cells_take(const struct sluice_priv_geometry *g, uint64_t *ticket, uint64_t *value)
+sluice_priv_cells_take(struct sluice_priv_cells *ring, const struct sluice_priv_geometry *g,
+		       bool lone_consumer, uint64_t *ticket, uint64_t *value)
 {
 	for (;;) {
-		uint64_t *cell;
-		uint64_t free_state;
-		uint64_t found;
-		const int result = sluice_priv_cells_seek_head(g, ticket);
+		const int result = sluice_priv_cells_seek_head(ring, g, ticket);
 
 		if (SLUICE_PRIV_UNLIKELY(result != 0))
 			return result;
-		cell = sluice_priv_cells_at(g, *ticket);
-		free_state = sluice_priv_cells_free_state(g, *ticket);
-		found = ck_pr_load_64(&cell[SLUICE_PRIV_VALUE]);
-		if (SLUICE_PRIV_LIKELY(sluice_priv_cas_64_acq_rel(
-			    &cell[SLUICE_PRIV_STATE], free_state | SLUICE_PRIV_CELL_FULL,
-			    free_state + 4 * (g->mask + 1)))) {
-			*value = found;
-			*ticket = sluice_priv_cells_next(g, *ticket);
+		*value = ck_pr_load_64(&sluice_priv_cells_at(g, *ticket)[SLUICE_PRIV_VALUE]);
+		if (lone_consumer) {
+			sluice_priv_store_64_release(&ring->head,
+						     sluice_priv_cells_next(g, *ticket));
 			return 0;
 		}
-	}
-}
-
-/*
- * Ends an empty ring. Returns EPIPE when it has ended, 0 when it holds an item after all.
- * Callers: any number of threads, all of which know that the queue is closed. Progress: lock-free.
- */
-SLUICE_PRIV_INLINE int
-sluice_priv_cells_end(struct sluice_priv_cells *ring)
-{
-	const struct sluice_priv_geometry *const g = &ring->geometry;
-	uint64_t ticket = sluice_priv_load_64_acquire(&ring->head);
-
-	for (;;) {
-		const int result = sluice_priv_cells_seek_head(g, &ticket);
-		uint64_t free_state;
-
-		if (result != EAGAIN)
-			return result;
-		free_state = sluice_priv_cells_free_state(g, ticket);
-		if (sluice_priv_cas_64_acq_rel(&sluice_priv_cells_at(g, ticket)[SLUICE_PRIV_STATE],
-					       free_state, free_state | SLUICE_PRIV_CELL_TOMBSTONE))
-			return EPIPE;
+		if (SLUICE_PRIV_LIKELY(sluice_priv_cells_try_free(g, *ticket)))
+			return 0;
 	}
 }
 
@@ -354,29 +441,121 @@ sluice_priv_cells_end(struct sluice_priv_cells *ring)
 SLUICE_PRIV_INLINE uint64_t
 sluice_priv_cells_count(const struct sluice_priv_geometry *g, uint64_t ticket)
 {
-	return ticket / (g->mask + 1) * g->capacity + (ticket & g->mask);
+	return ticket / (g->mask + 1) * (g->bytes / SLUICE_PRIV_CELL_BYTES) +
+	       (ticket & g->mask) / SLUICE_PRIV_CELL_BYTES;
 }
 
-/* How many items were ever put. At least what was true when the call began. */
+/* The first ticket not yet filled, and not yet taken: at least what was true when the call began. */
+SLUICE_PRIV_INLINE uint64_t
+sluice_priv_cells_tail(const struct sluice_priv_cells *ring)
+{
+	return sluice_priv_cells_walk_tail(&ring->geometry,
+					   sluice_priv_load_64_acquire(&ring->tail))
+		.ticket;
+}
+
+SLUICE_PRIV_INLINE uint64_t
+sluice_priv_cells_head(const struct sluice_priv_cells *ring)
+{
+	return sluice_priv_cells_walk_head(&ring->geometry,
+					   sluice_priv_load_64_acquire(&ring->head))
+		.ticket;
+}
+
+/*
+ * Where the ring ends: the first ticket whose item is not accepted. Decides it if nobody has.
+ * Callers: any number of threads, all of which have seen that the queue is closed. Progress: lock-free.
+ */
+SLUICE_PRIV_COLD uint64_t
+sluice_priv_cells_end(struct sluice_priv_cells *ring, struct sluice_priv_sides sides)
+{
+	uint64_t end = sluice_priv_load_64_acquire(&ring->end);
+
+	if (end == 0) {
+		sluice_priv_sides_fence_all(sides); /* E1: pairs with F2 of a put */
+		(void)sluice_priv_cas_64_acq_rel(&ring->end, 0,
+						 sluice_priv_cells_tail(ring) + 1); /* E2, E3 */
+		end = sluice_priv_load_64_acquire(&ring->end);
+	}
+	return end - 1;
+}
+
+/* What no get takes any more: the first ticket that was dropped, or the end if there is no discard. */
+SLUICE_PRIV_COLD uint64_t
+sluice_priv_cells_rest(struct sluice_priv_cells *ring, struct sluice_priv_sides sides)
+{
+	const uint64_t end = sluice_priv_cells_end(ring, sides);
+	uint64_t rest = sluice_priv_load_64_acquire(&ring->rest);
+
+	if (rest == 0)
+		return end;
+	if (rest == 1) {
+		uint64_t ticket;
+
+		sluice_priv_sides_fence_all(sides);    /* D2: pairs with F2 of a get */
+		ticket = sluice_priv_cells_head(ring); /* D3 */
+		ticket = ticket < end ? ticket : end;
+		(void)sluice_priv_cas_64_acq_rel(&ring->rest, 1, ticket + 2); /* D4 */
+		rest = sluice_priv_load_64_acquire(&ring->rest);
+	}
+	return rest - 2;
+}
+
+/* Is a closed queue drained: has everything that a get may have been taken? Callers as above. */
+SLUICE_PRIV_COLD bool
+sluice_priv_cells_drained(struct sluice_priv_cells *ring, struct sluice_priv_sides sides)
+{
+	const uint64_t rest = sluice_priv_cells_rest(ring, sides);
+
+	return sluice_priv_cells_head(ring) >= rest;
+}
+
+/* Drops what is queued. Returns how many items that were; 0 if another call has begun to. */
+SLUICE_PRIV_COLD uint64_t
+sluice_priv_cells_discard(struct sluice_priv_cells *ring, struct sluice_priv_sides sides)
+{
+	const struct sluice_priv_geometry *const g = &ring->geometry;
+	const uint64_t end = sluice_priv_cells_end(ring, sides);
+
+	if (!sluice_priv_cas_64_acq_rel(&ring->rest, 0, 1)) /* D1 */
+		return 0;
+	return sluice_priv_cells_count(g, end) -
+	       sluice_priv_cells_count(g, sluice_priv_cells_rest(ring, sides));
+}
+
+/*
+ * Only tickets below this one count: the rest or the end, where they are decided. To be read after what
+ * is compared with it.
+ */
+SLUICE_PRIV_INLINE uint64_t
+sluice_priv_cells_limit(const struct sluice_priv_cells *ring)
+{
+	const uint64_t rest = sluice_priv_load_64_acquire(&ring->rest);
+
+	return rest > 1 ? rest - 2 : sluice_priv_load_64_acquire(&ring->end) - 1;
+}
+
+/*
+ * How many items were ever put, and neither refused when the ring ended nor dropped. At least what was
+ * true when the call began, until the end and the rest are decided.
+ */
 SLUICE_PRIV_INLINE uint64_t
 sluice_priv_cells_puts(const struct sluice_priv_cells *ring)
 {
-	const struct sluice_priv_geometry *const g = &ring->geometry;
-	uint64_t ticket = sluice_priv_load_64_acquire(&ring->tail);
+	const uint64_t tail = sluice_priv_cells_tail(ring);
+	const uint64_t limit = sluice_priv_cells_limit(ring);
 
-	(void)sluice_priv_cells_seek_tail(g, &ticket);
-	return sluice_priv_cells_count(g, ticket);
+	return sluice_priv_cells_count(&ring->geometry, tail < limit ? tail : limit);
 }
 
 /* How many items were ever got, likewise. */
 SLUICE_PRIV_INLINE uint64_t
 sluice_priv_cells_gets(const struct sluice_priv_cells *ring)
 {
-	const struct sluice_priv_geometry *const g = &ring->geometry;
-	uint64_t ticket = sluice_priv_load_64_acquire(&ring->head);
+	const uint64_t head = sluice_priv_cells_head(ring);
+	const uint64_t limit = sluice_priv_cells_limit(ring);
 
-	(void)sluice_priv_cells_seek_head(g, &ticket);
-	return sluice_priv_cells_count(g, ticket);
+	return sluice_priv_cells_count(&ring->geometry, head < limit ? head : limit);
 }
 
 /*
@@ -384,13 +563,17 @@ sluice_priv_cells_gets(const struct sluice_priv_cells *ring)
  */
 struct sluice_priv_cell_engine {
 	struct sluice_priv_cells items;
-	struct sluice_priv_cells free_slots; /* of wide items only, like all below */
-	unsigned char *slots;
-	size_t slot_bytes;
-	void *slots_memory; /* what free() gets */
+	unsigned char *slots; /* of wide items only, like all below */
+	void *slots_memory;   /* what free() gets */
 };
 
 #define SLUICE_PRIV_SPARE_SLOTS 64
+
+/* A slot is an array: slot[MARK] is 1 while the slot is in use, the item begins at slot[ITEM]. */
+enum {
+	SLUICE_PRIV_MARK,
+	SLUICE_PRIV_ITEM
+};
 
 /* Wider than a cell's value: through a slot. A constant wherever it is asked. */
 SLUICE_PRIV_INLINE bool
@@ -406,14 +589,21 @@ sluice_priv_cell_narrow(size_t item_size)
 	return sluice_priv_cell_wide(item_size) ? sizeof(uint64_t) : item_size;
 }
 
+/* The distance between slots: a constant. */
+SLUICE_PRIV_INLINE size_t
+sluice_priv_cell_slot_bytes(size_t item_size)
+{
+	const size_t words = (item_size + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+
+	return (SLUICE_PRIV_ITEM + words) * sizeof(uint64_t);
+}
+
 SLUICE_PRIV_INLINE void
 sluice_priv_cell_destroy(struct sluice_priv_cell_engine *engine, size_t item_size)
 {
 	sluice_priv_cells_destroy(&engine->items);
-	if (sluice_priv_cell_wide(item_size)) {
-		sluice_priv_cells_destroy(&engine->free_slots);
+	if (sluice_priv_cell_wide(item_size))
 		free(engine->slots_memory);
-	}
 }
 
 /* 0 or ENOMEM. */
@@ -421,59 +611,110 @@ SLUICE_PRIV_INLINE int
 sluice_priv_cell_init(struct sluice_priv_cell_engine *engine, size_t capacity, size_t item_size)
 {
 	const size_t slots = capacity + SLUICE_PRIV_SPARE_SLOTS;
-	const size_t lines = (item_size + SLUICE_PRIV_LINE - 1) / SLUICE_PRIV_LINE;
-	uint64_t ticket = 0;
-	uint64_t slot;
-
 	if (sluice_priv_cells_init(&engine->items, capacity) != 0)
 		return ENOMEM;
 	if (!sluice_priv_cell_wide(item_size))
 		return 0;
-	engine->slot_bytes = sluice_priv_spread(slots, lines * SLUICE_PRIV_LINE)
-				     ? lines * SLUICE_PRIV_LINE
-				     : item_size;
-	engine->slots = sluice_priv_allocate(slots, engine->slot_bytes, &engine->slots_memory);
-	if (sluice_priv_cells_init(&engine->free_slots, slots) != 0 || engine->slots == NULL) {
+	engine->slots = sluice_priv_allocate(slots, sluice_priv_cell_slot_bytes(item_size),
+					     &engine->slots_memory);
+	if (engine->slots == NULL) {
 		sluice_priv_cell_destroy(engine, item_size);
 		return ENOMEM;
 	}
-	for (slot = 0; slot < slots; slot++)
-		(void)sluice_priv_cells_fill(&engine->free_slots.geometry, true, &ticket, slot);
-	engine->free_slots.tail = ticket;
 	return 0;
 }
 
-SLUICE_PRIV_INLINE int
-sluice_priv_cell_take_slot(struct sluice_priv_cell_engine *engine, uint64_t *slot)
+/* A slot: its mark, and behind it the item. */
+SLUICE_PRIV_INLINE uint64_t *
+sluice_priv_cell_slot(const struct sluice_priv_cell_engine *engine, size_t item_size, uint64_t slot)
 {
-	const struct sluice_priv_geometry g = engine->free_slots.geometry;
-	uint64_t ticket = sluice_priv_load_64_acquire(&engine->free_slots.head);
-	const int result = sluice_priv_cells_take(&g, &ticket, slot);
-
-	if (SLUICE_PRIV_LIKELY(result == 0))
-		sluice_priv_store_64_release(&engine->free_slots.head, ticket);
-	return result;
+	return (uint64_t *)(void *)(engine->slots + slot * sluice_priv_cell_slot_bytes(item_size));
 }
 
-/* The ring of free slots has room for all of them, so this cannot fail. */
-SLUICE_PRIV_INLINE void
-sluice_priv_cell_free_slot(struct sluice_priv_cell_engine *engine, uint64_t slot)
+SLUICE_PRIV_INLINE bool
+sluice_priv_cell_try_mark(struct sluice_priv_cell_engine *engine, bool lone_producer,
+			  size_t item_size, uint64_t slot)
 {
-	const struct sluice_priv_geometry g = engine->free_slots.geometry;
-	uint64_t ticket = sluice_priv_load_64_acquire(&engine->free_slots.tail);
+	uint64_t *const mark = &sluice_priv_cell_slot(engine, item_size, slot)[SLUICE_PRIV_MARK];
 
-	(void)sluice_priv_cells_fill(&g, false, &ticket, slot);
-	sluice_priv_store_64_release(&engine->free_slots.tail, ticket);
+	if (sluice_priv_load_64_acquire(mark) != 0) /* M1 */
+		return false;
+	if (!lone_producer)
+		return sluice_priv_cas_64_acq_rel(mark, 0, 1); /* M1 */
+	ck_pr_store_64(mark, 1);
+	return true;
 }
 
 /*
- * Appends up to n items; *moved is how many. Returns 0 when all went in, else EAGAIN or EPIPE.
- * *slot_returned: a slot was taken and given back unused, which another put may be waiting for.
+ * The spare slots, beginning with another one for each ticket, then those of the cells before this one:
+ * where a put had to go elsewhere, its cell's slot has come free behind it. Marks are read one after the
+ * other; so if none was free, but puts or gets went on meanwhile, it looks again.
+ * Returns 0, or EAGAIN: none, or the ring is full by now. Progress: lock-free.
+ */
+SLUICE_PRIV_COLD int
+sluice_priv_cell_search_slot(struct sluice_priv_cell_engine *engine, bool lone_producer,
+			     size_t item_size, uint64_t ticket, uint64_t *slot)
+{
+	const struct sluice_priv_geometry *const g = &engine->items.geometry;
+	const uint64_t capacity = g->bytes / SLUICE_PRIV_CELL_BYTES;
+	const uint64_t home = *slot;
+	struct sluice_priv_place tail;
+	uint64_t head;
+	uint64_t i;
+
+	do {
+		head = sluice_priv_cells_head(&engine->items);
+		tail = sluice_priv_cells_walk_tail(
+			g, sluice_priv_load_64_acquire(&engine->items.tail));
+		if (tail.result != 0)
+			break;
+		for (i = 0; i < SLUICE_PRIV_SPARE_SLOTS; i++) {
+			*slot = capacity +
+				(ticket / SLUICE_PRIV_CELL_BYTES + i) % SLUICE_PRIV_SPARE_SLOTS;
+			if (sluice_priv_cell_try_mark(engine, lone_producer, item_size, *slot))
+				return 0;
+		}
+		for (i = 0; i < capacity; i++) {
+			*slot = (home + capacity - i) % capacity;
+			if (sluice_priv_cell_try_mark(engine, lone_producer, item_size, *slot))
+				return 0;
+		}
+	} while (sluice_priv_cells_head(&engine->items) != head ||
+		 sluice_priv_cells_tail(&engine->items) != tail.ticket);
+	return EAGAIN;
+}
+
+/* Marks a slot for the item of this ticket. Returns 0, or EAGAIN: all are in use. */
+SLUICE_PRIV_INLINE int
+sluice_priv_cell_take_slot(struct sluice_priv_cell_engine *engine, struct sluice_priv_sides sides,
+			   size_t item_size, uint64_t ticket, uint64_t *slot)
+{
+	*slot = (ticket & engine->items.geometry.mask) / SLUICE_PRIV_CELL_BYTES;
+	if (sides.lone_producer && sides.lone_consumer)
+		return 0;
+	if (SLUICE_PRIV_LIKELY(
+		    sluice_priv_cell_try_mark(engine, sides.lone_producer, item_size, *slot)))
+		return 0;
+	return sluice_priv_cell_search_slot(engine, sides.lone_producer, item_size, ticket, slot);
+}
+
+/* Takes the mark off; M1, and F2, since a put may wait for a slot. */
+SLUICE_PRIV_INLINE void
+sluice_priv_cell_free_slot(uint64_t *slot)
+{
+	(void)sluice_priv_cas_64_acq_rel(&slot[SLUICE_PRIV_MARK], 1, 0);
+	sluice_priv_fence_full_after_atomic();
+}
+
+/*
+ * Appends up to n items; *moved is how many. Returns 0 when all went in, else EAGAIN or EPIPE. Has
+ * passed F2 if anything went in. *slot_returned: a slot was taken and given back unused, which another
+ * put may be waiting for.
  */
 SLUICE_PRIV_INLINE int
-sluice_priv_cell_put(struct sluice_priv_cell_engine *engine, bool lone_producer,
-		     const unsigned char *items, size_t n, size_t item_size, size_t *moved,
-		     bool *slot_returned)
+sluice_priv_cell_put(struct sluice_priv_cell_engine *engine, struct sluice_priv_sides sides,
+		     const uint32_t *closed, const unsigned char *items, size_t n, size_t item_size,
+		     size_t *moved, bool *slot_returned)
 {
 	const struct sluice_priv_geometry g = engine->items.geometry;
 	uint64_t ticket = sluice_priv_load_64_acquire(&engine->items.tail); /* A1 */
@@ -486,23 +727,34 @@ sluice_priv_cell_put(struct sluice_priv_cell_engine *engine, bool lone_producer,
 
 		if (sluice_priv_cell_wide(item_size)) {
 			/* A full ring is found before a slot is taken: who waits must not hold one. */
-			result = sluice_priv_cells_seek_tail(&g, &ticket);
+			result = sluice_priv_cells_seek_tail(&engine->items, &g, &ticket);
 			if (SLUICE_PRIV_LIKELY(result == 0))
-				result = sluice_priv_cell_take_slot(engine, &value);
+				result = sluice_priv_cell_take_slot(engine, sides, item_size,
+								    ticket, &value);
 			if (SLUICE_PRIV_UNLIKELY(result != 0))
 				break;
-			memcpy(engine->slots + value * engine->slot_bytes, item, item_size);
+			memcpy(&sluice_priv_cell_slot(engine, item_size, value)[SLUICE_PRIV_ITEM],
+			       item, item_size);
 		} else {
 			memcpy(&value, item, sluice_priv_cell_narrow(item_size));
 		}
-		result = sluice_priv_cells_fill(&g, lone_producer, &ticket, value);
+		result = sluice_priv_cells_fill(&engine->items, &g, sides.lone_producer, &ticket,
+						value);
 		if (SLUICE_PRIV_UNLIKELY(result != 0)) {
 			if (sluice_priv_cell_wide(item_size)) {
-				sluice_priv_cell_free_slot(engine, value);
+				sluice_priv_cell_free_slot(
+					sluice_priv_cell_slot(engine, item_size, value));
 				*slot_returned = true;
 			}
 			break;
 		}
+		sluice_priv_sides_fence(sides.lone_producer, sides.asymmetric); /* F2 */
+		if (SLUICE_PRIV_UNLIKELY(ck_pr_load_32(closed) != 0) &&
+		    ticket >= sluice_priv_cells_end(&engine->items, sides)) {
+			result = EPIPE;
+			break;
+		}
+		ticket = sluice_priv_cells_next(&g, ticket);
 	}
 	if (SLUICE_PRIV_LIKELY(i != 0))
 		sluice_priv_store_64_release(&engine->items.tail, ticket); /* R1 */
@@ -510,10 +762,13 @@ sluice_priv_cell_put(struct sluice_priv_cell_engine *engine, bool lone_producer,
 	return result;
 }
 
-/* Takes up to n items. Returns how many; fewer than n if the ring was found empty, or ended. */
+/*
+ * Takes up to n items. Returns how many; fewer than n if the ring was found empty, or has ended. Has
+ * passed F2 if there were any.
+ */
 SLUICE_PRIV_INLINE size_t
-sluice_priv_cell_get(struct sluice_priv_cell_engine *engine, unsigned char *items, size_t n,
-		     size_t item_size)
+sluice_priv_cell_get(struct sluice_priv_cell_engine *engine, struct sluice_priv_sides sides,
+		     const uint32_t *closed, unsigned char *items, size_t n, size_t item_size)
 {
 	const struct sluice_priv_geometry g = engine->items.geometry;
 	uint64_t ticket = sluice_priv_load_64_acquire(&engine->items.head); /* A1 */
@@ -523,17 +778,36 @@ sluice_priv_cell_get(struct sluice_priv_cell_engine *engine, unsigned char *item
 		unsigned char *const item = items + i * item_size;
 		uint64_t value = 0;
 
-		if (SLUICE_PRIV_UNLIKELY(sluice_priv_cells_take(&g, &ticket, &value) != 0))
+		if (SLUICE_PRIV_UNLIKELY(sluice_priv_cells_take(&engine->items, &g,
+								sides.lone_consumer, &ticket,
+								&value) != 0))
 			break;
-		if (sluice_priv_cell_wide(item_size)) {
-			memcpy(item, engine->slots + value * engine->slot_bytes, item_size);
-			sluice_priv_cell_free_slot(engine, value);
-		} else {
+		sluice_priv_sides_fence(sides.lone_consumer, sides.asymmetric); /* F2 */
+		if (SLUICE_PRIV_UNLIKELY(ck_pr_load_32(closed) != 0) &&
+		    ticket >= sluice_priv_cells_rest(&engine->items, sides))
+			break;
+		if (!sluice_priv_cell_wide(item_size)) {
 			memcpy(item, &value, sluice_priv_cell_narrow(item_size));
+		} else {
+			uint64_t *const slot = sluice_priv_cell_slot(engine, item_size, value);
+
+			memcpy(item, &slot[SLUICE_PRIV_ITEM], item_size);
+			if (!sides.lone_consumer)
+				sluice_priv_cell_free_slot(slot);
+			else if (!sides.lone_producer)
+				sluice_priv_store_64_release(&slot[SLUICE_PRIV_MARK], 0); /* M1 */
 		}
+		if (sides.lone_consumer)
+			sluice_priv_cells_free(&g, ticket);
+		ticket = sluice_priv_cells_next(&g, ticket);
 	}
-	if (SLUICE_PRIV_LIKELY(i != 0))
-		sluice_priv_store_64_release(&engine->items.head, ticket); /* R1 */
+	if (SLUICE_PRIV_LIKELY(i != 0)) {
+		if (sides.lone_consumer)
+			sluice_priv_fence_light(
+				sides.asymmetric); /* F2: cells and slots are free */
+		else
+			sluice_priv_store_64_release(&engine->items.head, ticket); /* R1 */
+	}
 	return i;
 }
 

@@ -202,7 +202,8 @@ sluice_priv_ck_put(struct sluice_priv_ck_engine *engine, bool lone_producer, con
 }
 
 /*
- * Takes up to n items. Returns how many; fewer than n if the ring was found empty.
+ * Takes up to n items. Returns how many; fewer than n if the ring was found empty. Has passed F2 if there
+ * were any.
  * scratch: item_size bytes, since ck copies an item before it knows that it may have it.
  */
 SLUICE_PRIV_INLINE size_t
@@ -218,6 +219,7 @@ sluice_priv_ck_get(struct sluice_priv_ck_engine *engine, unsigned char *items, s
 		ck_pr_fence_acquire();
 		memcpy(items + i * item_size, scratch, item_size);
 	}
+	sluice_priv_fence_full_after_atomic(); /* F2 */
 	return i;
 }
 

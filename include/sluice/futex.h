@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * futex.h - the system calls: sleep, wake, yield, the clock. No policy.
+ * futex.h - the system calls: sleep, wake, yield, the clock, the heavy fence. No policy.
  *
- * Sources: futex(2), clock_gettime(2), sched_yield(2).
+ * Sources: futex(2), clock_gettime(2), sched_yield(2), membarrier(2).
  *
  * What a sleep reports is a hint and no more: it may end because of a wake, a signal handler, a
  * changed word, or for no reason. The caller looks at its own condition. The one thing that it has
@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -96,6 +97,49 @@ sluice_priv_futex_wake(const uint32_t *word, int count)
 
 	(void)sluice_priv_syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL,
 				  NULL, 0);
+	errno = saved;
+}
+
+/*
+ * The asymmetric fence. Of two threads that each write one word and then read the other's, one at
+ * least must see the other: that takes a full fence between write and read on both sides. Where one
+ * side comes a million times a second and the other hardly ever, the first does with none (a light
+ * fence, platform.h) if the second makes all processors that run threads of this process pass a full
+ * fence (a heavy one). What such a thread wrote before that moment is then seen by the caller, and
+ * what it reads after that moment sees what the caller wrote.
+ *
+ * The kernel does it with MEMBARRIER_CMD_PRIVATE_EXPEDITED: 2 to 4 microseconds on 2 processors. It wants
+ * to be told beforehand, once for a process; with several threads that takes some 15 ms, the first time.
+ */
+
+/* Returns whether heavy fences are to be had: there is a kernel, and perhaps a sandbox, to ask. */
+SLUICE_PRIV_COLD bool
+sluice_priv_fence_heavy_prepare(void)
+{
+	const int saved = errno;
+	const bool prepared =
+		sluice_priv_syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0,
+				    0) == 0 &&
+		sluice_priv_syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+
+	errno = saved;
+	return prepared;
+}
+
+/*
+ * The heavy fence, for who has prepared it. Of what it can fail for, a lack of kernel memory passes.
+ * Should a sandbox forbid later what it has allowed at first, no promise could be kept: the process ends,
+ * as the C library ends it when a futex fails.
+ */
+SLUICE_PRIV_COLD void
+sluice_priv_fence_heavy(void)
+{
+	const int saved = errno;
+
+	for (; sluice_priv_syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) != 0;
+	     (void)sched_yield())
+		if (errno != ENOMEM)
+			abort();
 	errno = saved;
 }
 

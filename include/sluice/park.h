@@ -16,19 +16,19 @@
  *
  * The side that makes the condition true:
  *
- *	publish();                          an atomic read-modify-write, or a store and a full fence
+ *	publish();                          an atomic read-modify-write, or a store, and the fence F2
  *	sluice_priv_event_wake(&event, n);  n: how many attempts may now succeed
  *
  * The protocol. A waiter that has looked long enough
  *	W1  reads the epoch
  *	W2  announces itself: waiters += 1
- *	F1  full fence
+ *	F1  full fence; a heavy one, where the wakers' is a light one
  *	W3  attempts
  *	W4  sleeps while the epoch is what W1 read
  *	W5  attempts, also after a time-out
  *	W6  takes its announcement back, and one signal with it if there is one
  * and begins again at W1 if it still has nothing. A waker
- *	F2  has passed a full fence since it published
+ *	F2  has passed a full fence since it published; or a light one, if F1 of this event is heavy
  *	S1  reads the word; while waiters > signals it adds min(n, waiters - signals) signals to it
  *	S2  advances the epoch
  *	S3  wakes that many sleepers
@@ -37,7 +37,8 @@
  * has been woken and is on the way to attempt.
  *
  * Proof. Take a waiter that sleeps at W4, and the publication that made its condition true.
- * F1 and F2 are both full fences, so either W3 saw the publication (then it would not have slept),
+ * F1 and F2 are both full fences, or one is the heavy and one the light half of an asymmetric one
+ * (futex.h), so either W3 saw the publication (then it would not have slept),
  * or S1 saw the announcement. (1) If S1 then found waiters > signals, it signals: the epoch that
  * this waiter read at W1, before it announced itself, is older than S2, so W4 either returns at once
  * or is among the sleepers of S3. S3 wakes one sleeper for each signal; whoever is woken attempts
@@ -85,21 +86,28 @@ struct sluice_options {
 #define SLUICE_OPTION_MAX 1000000u
 
 /*
- * The defaults; what NULL options mean. Measured with uint64_t items on 2 cores of an AMD EPYC (Zen 5),
- * where a pause takes 27 ns, in Mitems/s, medians of 5:
+ * The defaults; what NULL options mean. Measured with uint64_t items on 2 cores of an AMD EPYC (Zen 4),
+ * where a pause takes 26 ns and a yield to nobody 0.4 us, in Mitems/s, medians of 9, with the worst of
+ * them where it tells more (one-sided queues where one side is alone):
  *
- *   bursts, pauses, yields    4:2/64    8:8/64    1:1/64    1:4/64    4:2/1024
- *           64       2      4     67        75        55        41          61
- *           32       4      4     93        97        65        52          75
- *           16       8      4    125       125       114       112         110
- *           16       8      2    132       115       124       101         111
- *            8      16      4     91        94        58        63         127
- *            8      32      4     66
+ *   bursts, pauses, yields   4:2/64   8:8/64   1:4/64   4:1/64   4:2/1   1:1/64 (worst)   1:1/1024
+ *           16       8     64   153      151      178      157     4.3      223 (7)          313
+ *            8       8     64   150      160      182      151     4.2      281 (10)         125
+ *            4       8     64   159      161      173      143     4.1      292 (27)         321
+ *            2       8     64   152      157      173      149     3.7      236 (17)         216
+ *            4       4     64   143      142      164      143     7.3      282 (16)         315
+ *            4      16     64   158      145      151      139     2.2      277 (10)         186
  *
- * Too few pauses and the two sides fight over the cells; too many and the ring runs dry meanwhile.
+ * and in another run, of yields: 16 8 4 gave 137, 158, 193, 150, 4.3, 45 (7) and 277; 16 8 64 gave
+ * 167, 189, 194, 173, 4.2, 246 (6) and 320.
+ *
+ * Few bursts, since they help only against a thread that runs on another core; on the same core nothing
+ * can happen before the yield, and two threads that share one spend their time looking. Many yields,
+ * since waking a thread on another core takes 25 us: who sleeps before the other side has woken up is
+ * late himself, and so the two take turns at sleeping. All of it takes 27 us when nothing comes.
  */
 /* clang-format off */
-#define SLUICE_OPTIONS_DEFAULT { 16, 8, 4 }
+#define SLUICE_OPTIONS_DEFAULT { 4, 8, 64 }
 /* clang-format on */
 
 /*
@@ -111,10 +119,13 @@ struct sluice_options {
  *      w        w      every waiter has been signalled: wakers keep silent
  *
  * epoch: the futex word; advances with every wake.
+ * heavy: F1 is a heavy fence, because those who wake here are a lone side, whose F2 is a light one.
+ *        Constant; false unless the owner of the event sets it before its use.
  */
 struct sluice_priv_event {
 	uint64_t word;
 	uint32_t epoch;
+	bool heavy;
 	char pad[SLUICE_PRIV_LINE];
 };
 
@@ -127,6 +138,7 @@ sluice_priv_event_init(struct sluice_priv_event *event)
 {
 	event->word = 0;
 	event->epoch = 0;
+	event->heavy = false;
 }
 
 /* Takes up to n signals off the unsignalled waiters; returns how many. S1. */
@@ -164,7 +176,8 @@ sluice_priv_event_wake_some(struct sluice_priv_event *event, size_t n)
 
 /*
  * Wakes up to n waiters. The caller has published, and has passed F2 since: an atomic
- * read-modify-write followed by sluice_priv_fence_full_after_atomic().
+ * read-modify-write followed by sluice_priv_fence_full_after_atomic(), or, if the event is heavy,
+ * sluice_priv_fence_light().
  */
 SLUICE_PRIV_INLINE void
 sluice_priv_event_wake(struct sluice_priv_event *event, size_t n)
@@ -193,6 +206,8 @@ sluice_priv_event_announce(struct sluice_priv_event *event)
 	ck_pr_fence_acquire(); /* W1 stays before W2 */
 	ck_pr_add_64(&event->word, SLUICE_PRIV_WAITER);
 	sluice_priv_fence_full_after_atomic(); /* F1: pairs with F2 of every waker */
+	if (event->heavy)
+		sluice_priv_fence_heavy(); /* F1 again: with F2 of a lone side */
 }
 
 /* W6. */

@@ -5,11 +5,13 @@
  * Every conditional on compiler, target or ck version stands in this file, so that the others read
  * as plain C. It supplies:
  *
- *   SLUICE_PRIV_INLINE, _COLD, _API    how functions of a header are declared
+ *   SLUICE_PRIV_INLINE, _SLOW, _COLD,  how functions of a header are declared
+ *     _API
  *   SLUICE_PRIV_LIKELY, _LINE          a branch hint; the distance that keeps two words apart
  *   sluice_priv_*_acquire, _release    ck_pr operations whose names say their ordering
  *   sluice_priv_cas_64_2               the double-width compare-and-swap
- *   sluice_priv_fence_*                the fences of the waiting protocol
+ *   sluice_priv_fence_*                the fences of the waiting protocol; the heavy half of the
+ *                                      asymmetric one is a system call, in futex.h
  *   ck_ring.h                          included in a form that compiles as C++ and that is strong
  *                                      enough for machines with relaxed memory order
  *
@@ -58,7 +60,9 @@
 
 /* Bodies that must fold into their caller: flavour and item size are constants there. */
 #define SLUICE_PRIV_INLINE static inline __attribute__((always_inline, unused))
-/* Waiting and waking: out of line, so that the fast paths stay short. */
+/* Out of line, so that the fast paths stay short, but run under load: looking again and again. */
+#define SLUICE_PRIV_SLOW static __attribute__((noinline, unused))
+/* Out of line, and seldom run: sleeping, waking, closing, walking from a stale hint. */
 #define SLUICE_PRIV_COLD static __attribute__((noinline, cold, unused))
 /* What the SLUICE_DEFINE macros generate; a program need not use all of it. */
 #define SLUICE_PRIV_API static inline __attribute__((unused))
@@ -127,6 +131,16 @@ sluice_priv_exchange_32_acq_rel(uint32_t *target, uint32_t value)
 	return old;
 }
 
+/*
+ * In a branch that is never taken: keeps a compiler from computing both ways and choosing by a
+ * conditional move, on which all that follows would wait. No instruction.
+ */
+SLUICE_PRIV_INLINE void
+sluice_priv_keep_branch(void)
+{
+	__asm__ __volatile__("");
+}
+
 /* Keeps a compiler from warning that these bytes may be read unwritten. No instruction. */
 SLUICE_PRIV_INLINE void
 sluice_priv_assume_written(unsigned char *bytes)
@@ -190,6 +204,19 @@ sluice_priv_fence_full_after_atomic(void)
 #else
 	ck_pr_fence_memory();
 #endif
+}
+
+/*
+ * The light half of an asymmetric fence, whose heavy half is sluice_priv_fence_heavy() of futex.h: no
+ * instruction at all. Where there is no heavy half (`asymmetric` is false), a full fence.
+ */
+SLUICE_PRIV_INLINE void
+sluice_priv_fence_light(bool asymmetric)
+{
+	if (SLUICE_PRIV_LIKELY(asymmetric))
+		ck_pr_barrier();
+	else
+		ck_pr_fence_memory();
 }
 
 /*

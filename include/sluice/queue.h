@@ -15,12 +15,15 @@
  *
  * Closing. `closed` is set first, then every sleeper is woken (F2 stands between). A put looks at the
  * flag before it attempts, so a put that begins later answers EPIPE. A put that looked before may still
- * succeed; the engine's end (the tombstone, or the gate) decides between it and the get that wants to
- * answer EPIPE, so that what was accepted is always got.
+ * succeed; the engine's end (decided by ticket, or by the gate) stands between it and the get that wants
+ * to answer EPIPE, so that what was accepted is always got.
  *
  * Joining. How many items were put, and how many were got, stands in the engine. `done` counts
  * task_done calls and never exceeds the gets. join reads `done`, then the puts: both only grow, so if
- * they are equal, everything was done at the moment of the second read.
+ * they are equal, everything was done at the moment of the second read. While the end of a closed queue is
+ * not decided, a put may be counted that will be refused, and a get that took its item; so join and
+ * task_done, if they then find the queue closed, have end and rest decided and cut the count off there.
+ * (size does not: it may count such a put.)
  */
 #ifndef SLUICE_QUEUE_H
 #define SLUICE_QUEUE_H
@@ -30,11 +33,12 @@
 #include <sluice/park.h>
 
 /*
- * A flavour, as bits. That a consumer is alone is a promise of the caller which no engine makes use
- * of: its swap is the fence that it owes anyway (cell_ring.h, ck_engine.h).
+ * A flavour, as bits. That a consumer is alone is a promise of the caller which the CK engine makes no
+ * use of: its swap is the fence that it owes anyway (ck_engine.h).
  */
 #define SLUICE_PRIV_LONE_PRODUCER 1u
-#define SLUICE_PRIV_CK            2u
+#define SLUICE_PRIV_LONE_CONSUMER 2u
+#define SLUICE_PRIV_CK            4u
 
 #define SLUICE_CAPACITY_MAX ((size_t)1 << 30)
 
@@ -48,6 +52,7 @@ struct sluice_priv_queue {
 	size_t capacity;
 	struct sluice_options options;
 	uint32_t closed;
+	bool asymmetric; /* the fences of a lone side; constant */
 	char pad0[SLUICE_PRIV_LINE];
 	struct sluice_priv_event not_empty;
 	struct sluice_priv_event not_full;
@@ -72,11 +77,31 @@ sluice_priv_is_lone_producer(unsigned int flavour)
 	return (flavour & SLUICE_PRIV_LONE_PRODUCER) != 0;
 }
 
+SLUICE_PRIV_INLINE bool
+sluice_priv_is_lone_consumer(unsigned int flavour)
+{
+	return (flavour & SLUICE_PRIV_LONE_CONSUMER) != 0;
+}
+
+/* Of a queue on cells. */
+SLUICE_PRIV_INLINE struct sluice_priv_sides
+sluice_priv_sides_of(const struct sluice_priv_queue *q, unsigned int flavour)
+{
+	struct sluice_priv_sides sides;
+
+	sides.lone_producer = sluice_priv_is_lone_producer(flavour);
+	sides.lone_consumer = sluice_priv_is_lone_consumer(flavour);
+	sides.asymmetric = q->asymmetric;
+	return sides;
+}
+
 SLUICE_PRIV_INLINE int
 sluice_priv_init(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
 		 size_t capacity, const struct sluice_options *options)
 {
 	static const struct sluice_options defaults = SLUICE_OPTIONS_DEFAULT;
+	const bool lone_producer = sluice_priv_is_lone_producer(flavour);
+	const bool lone_consumer = sluice_priv_is_lone_consumer(flavour);
 
 	if (options == NULL)
 		options = &defaults;
@@ -88,9 +113,13 @@ sluice_priv_init(struct sluice_priv_queue *q, unsigned int flavour, size_t item_
 	q->options = *options;
 	q->closed = 0;
 	q->done = 0;
+	q->asymmetric = !sluice_priv_is_ck(flavour) && (lone_producer || lone_consumer) &&
+			sluice_priv_fence_heavy_prepare();
 	sluice_priv_event_init(&q->not_empty);
 	sluice_priv_event_init(&q->not_full);
 	sluice_priv_event_init(&q->all_done);
+	q->not_empty.heavy = q->asymmetric && lone_producer;
+	q->not_full.heavy = q->asymmetric && lone_consumer;
 	if (sluice_priv_is_ck(flavour))
 		return sluice_priv_ck_init(&q->engine.ck, capacity, item_size);
 	return sluice_priv_cell_init(&q->engine.cell, capacity, item_size);
@@ -125,15 +154,35 @@ sluice_priv_gets(const struct sluice_priv_queue *q, unsigned int flavour)
 					  : sluice_priv_cells_gets(&q->engine.cell.items);
 }
 
-/* The gets are read first, so that the difference is never negative; it may be too large by what
- * came and went between the reads. */
+/*
+ * The gets are read first: the difference may be too large by what came and went between the reads. It is
+ * negative only if a get was counted that took a refused item, and then all that was accepted is out.
+ */
 SLUICE_PRIV_INLINE size_t
 sluice_priv_size(const struct sluice_priv_queue *q, unsigned int flavour)
 {
 	const uint64_t gets = sluice_priv_gets(q, flavour);
-	const uint64_t size = sluice_priv_puts(q, flavour) - gets;
+	const uint64_t puts = sluice_priv_puts(q, flavour);
+	const uint64_t size = puts > gets ? puts - gets : 0;
 
 	return size < q->capacity ? (size_t)size : q->capacity;
+}
+
+/*
+ * Cuts a count of puts or gets off where a closed ring ends, or its rest begins, and has that decided. It
+ * is looked for after the count was read: a rest that nobody had begun then takes nothing from the count.
+ */
+SLUICE_PRIV_INLINE uint64_t
+sluice_priv_cut(struct sluice_priv_queue *q, unsigned int flavour, uint64_t count)
+{
+	struct sluice_priv_cells *const items = &q->engine.cell.items;
+	uint64_t limit;
+
+	if (sluice_priv_is_ck(flavour) || SLUICE_PRIV_LIKELY(!sluice_priv_is_closed(q)))
+		return count;
+	limit = sluice_priv_cells_count(
+		&items->geometry, sluice_priv_cells_rest(items, sluice_priv_sides_of(q, flavour)));
+	return count < limit ? count : limit;
 }
 
 /*
@@ -146,7 +195,6 @@ sluice_priv_put_some(struct sluice_priv_queue *q, unsigned int flavour, size_t i
 		     const void *items, size_t n, size_t *moved, bool may_sleep,
 		     const struct timespec *deadline)
 {
-	const bool lone_producer = sluice_priv_is_lone_producer(flavour);
 	bool slot_returned = false;
 	int result;
 
@@ -154,25 +202,25 @@ sluice_priv_put_some(struct sluice_priv_queue *q, unsigned int flavour, size_t i
 	if (SLUICE_PRIV_UNLIKELY(sluice_priv_is_closed(q)))
 		return EPIPE;
 	if (sluice_priv_is_ck(flavour)) {
-		result = sluice_priv_ck_put(&q->engine.ck, lone_producer, &q->closed,
-					    (const unsigned char *)items, n, item_size, moved,
-					    &q->options, may_sleep, deadline);
+		result = sluice_priv_ck_put(&q->engine.ck, sluice_priv_is_lone_producer(flavour),
+					    &q->closed, (const unsigned char *)items, n, item_size,
+					    moved, &q->options, may_sleep, deadline);
 		/* Consumers that met the closed gate wait for this put to leave it. */
 		if (SLUICE_PRIV_UNLIKELY(sluice_priv_is_closed(q)))
 			sluice_priv_event_wake_all(&q->not_empty);
 	} else {
-		result = sluice_priv_cell_put(&q->engine.cell, lone_producer,
-					      (const unsigned char *)items, n, item_size, moved,
-					      &slot_returned);
+		result = sluice_priv_cell_put(&q->engine.cell, sluice_priv_sides_of(q, flavour),
+					      &q->closed, (const unsigned char *)items, n,
+					      item_size, moved, &slot_returned);
+		/* What made it full may have been refused. */
+		if (SLUICE_PRIV_UNLIKELY(result == EAGAIN) && sluice_priv_is_closed(q))
+			result = EPIPE;
 	}
-	if (SLUICE_PRIV_LIKELY(*moved != 0)) {
-		sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of a get that waits */
+	/* The engine has passed F2: it pairs with F1 of a get that waits, or of a put. */
+	if (SLUICE_PRIV_LIKELY(*moved != 0))
 		sluice_priv_event_wake(&q->not_empty, *moved);
-	}
-	if (SLUICE_PRIV_UNLIKELY(slot_returned)) {
-		sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of a put that waits */
+	if (SLUICE_PRIV_UNLIKELY(slot_returned))
 		sluice_priv_event_wake(&q->not_full, 1);
-	}
 	return result;
 }
 
@@ -190,35 +238,37 @@ sluice_priv_get_some(struct sluice_priv_queue *q, unsigned int flavour, size_t i
 		*moved = sluice_priv_is_ck(flavour)
 				 ? sluice_priv_ck_get(&q->engine.ck, (unsigned char *)items, n,
 						      item_size, scratch)
-				 : sluice_priv_cell_get(&q->engine.cell, (unsigned char *)items, n,
-							item_size);
+				 : sluice_priv_cell_get(
+					   &q->engine.cell, sluice_priv_sides_of(q, flavour),
+					   &q->closed, (unsigned char *)items, n, item_size);
 		if (SLUICE_PRIV_LIKELY(*moved != 0)) {
-			sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of a put that waits */
+			/* The engine has passed F2: it pairs with F1 of a put that waits. */
 			sluice_priv_event_wake(&q->not_full, *moved);
 			return 0;
 		}
 		if (!sluice_priv_is_closed(q)) /* C1 */
 			return EAGAIN;
 		/* Closed and, it seems, drained: make sure of it, or find that there is an item after all. */
-		result = sluice_priv_is_ck(flavour) ? sluice_priv_ck_end(&q->engine.ck)
-						    : sluice_priv_cells_end(&q->engine.cell.items);
+		if (sluice_priv_is_ck(flavour))
+			result = sluice_priv_ck_end(&q->engine.ck);
+		else
+			result = sluice_priv_cells_drained(&q->engine.cell.items,
+							   sluice_priv_sides_of(q, flavour))
+					 ? EPIPE
+					 : 0;
 	} while (result == 0);
 	return result == EPIPE ? EPIPE : EAGAIN; /* not 0, which gcc -O1 sees in constants only */
 }
 
-/* Puts all n items, 0 < n, waiting for room. Returns 0, EPIPE or ETIMEDOUT; *moved is how many went in. */
-SLUICE_PRIV_INLINE int
-sluice_priv_put_all(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
-		    const void *items, size_t n, size_t *moved, const struct timespec *deadline)
+/* Puts the rest of n items after an attempt has failed: waits for room. As sluice_priv_put_all. */
+SLUICE_PRIV_SLOW int
+sluice_priv_put_waiting(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+			const void *items, size_t n, size_t *moved, const struct timespec *deadline)
 {
-	struct sluice_priv_wait wait;
+	struct sluice_priv_wait wait = sluice_priv_wait_begin(&q->not_full, &q->options, deadline);
+	int result = EAGAIN;
 	size_t now;
-	int result;
 
-	result = sluice_priv_put_some(q, flavour, item_size, items, n, moved, true, deadline);
-	if (SLUICE_PRIV_LIKELY(result != EAGAIN))
-		return result;
-	wait = sluice_priv_wait_begin(&q->not_full, &q->options, deadline);
 	while (result == EAGAIN && sluice_priv_wait_step(&wait)) {
 		result = sluice_priv_put_some(q, flavour, item_size,
 					      (const unsigned char *)items + *moved * item_size,
@@ -239,8 +289,21 @@ sluice_priv_put_all(struct sluice_priv_queue *q, unsigned int flavour, size_t it
 	return result == EAGAIN ? ETIMEDOUT : result;
 }
 
-/* Gets up to n items, n > 0, after an attempt has failed: waits for one. 0, EPIPE or ETIMEDOUT. */
+/* Puts all n items, 0 < n, waiting for room. Returns 0, EPIPE or ETIMEDOUT; *moved is how many went in. */
 SLUICE_PRIV_INLINE int
+sluice_priv_put_all(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
+		    const void *items, size_t n, size_t *moved, const struct timespec *deadline)
+{
+	const int result =
+		sluice_priv_put_some(q, flavour, item_size, items, n, moved, true, deadline);
+
+	if (SLUICE_PRIV_LIKELY(result != EAGAIN))
+		return result;
+	return sluice_priv_put_waiting(q, flavour, item_size, items, n, moved, deadline);
+}
+
+/* Gets up to n items, n > 0, after an attempt has failed: waits for one. 0, EPIPE or ETIMEDOUT. */
+SLUICE_PRIV_SLOW int
 sluice_priv_get_waiting(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
 			void *items, size_t n, unsigned char *scratch, size_t *moved,
 			const struct timespec *deadline)
@@ -384,11 +447,12 @@ sluice_priv_get_many(struct sluice_priv_queue *q, unsigned int flavour, size_t i
 
 /* Is every item that was ever put done? Otherwise EAGAIN. */
 SLUICE_PRIV_INLINE int
-sluice_priv_try_join(const struct sluice_priv_queue *q, unsigned int flavour)
+sluice_priv_try_join(struct sluice_priv_queue *q, unsigned int flavour)
 {
 	const uint64_t done = sluice_priv_load_64_acquire(&q->done);
+	const uint64_t puts = sluice_priv_cut(q, flavour, sluice_priv_puts(q, flavour));
 
-	return done == sluice_priv_puts(q, flavour) ? 0 : EAGAIN;
+	return done == puts ? 0 : EAGAIN;
 }
 
 SLUICE_PRIV_INLINE int
@@ -403,20 +467,29 @@ sluice_priv_join(struct sluice_priv_queue *q, unsigned int flavour, const struct
 	return result == EAGAIN ? ETIMEDOUT : result;
 }
 
+/* Wakes those who wait in join, if all is done. The caller has passed F2, which pairs with F1 of a join. */
+SLUICE_PRIV_INLINE void
+sluice_priv_wake_joins(struct sluice_priv_queue *q, unsigned int flavour)
+{
+	if (SLUICE_PRIV_UNLIKELY(ck_pr_load_64(&q->all_done.word) != 0) &&
+	    sluice_priv_try_join(q, flavour) == 0)
+		sluice_priv_event_wake_all(&q->all_done);
+}
+
 SLUICE_PRIV_INLINE int
 sluice_priv_task_done(struct sluice_priv_queue *q, unsigned int flavour)
 {
 	uint64_t done;
+	uint64_t gets;
 
 	do {
 		done = sluice_priv_load_64_acquire(&q->done);
-		if (done == sluice_priv_gets(q, flavour))
+		gets = sluice_priv_cut(q, flavour, sluice_priv_gets(q, flavour));
+		if (done == gets)
 			return EINVAL;
 	} while (!sluice_priv_cas_64_acq_rel(&q->done, done, done + 1));
-	sluice_priv_fence_full_after_atomic(); /* F2: pairs with F1 of a join */
-	if (SLUICE_PRIV_UNLIKELY(ck_pr_load_64(&q->all_done.word) != 0) &&
-	    sluice_priv_try_join(q, flavour) == 0)
-		sluice_priv_event_wake_all(&q->all_done);
+	sluice_priv_fence_full_after_atomic(); /* F2 */
+	sluice_priv_wake_joins(q, flavour);
 	return 0;
 }
 
@@ -431,7 +504,7 @@ sluice_priv_close(struct sluice_priv_queue *q, unsigned int flavour)
 		sluice_priv_event_wake_all(&q->engine.ck.gate_free);
 }
 
-/* item: room for one, scratch: for two. */
+/* item: room for one, scratch: for two; of the CK engine only, which gets what is queued. */
 SLUICE_PRIV_INLINE size_t
 sluice_priv_close_discard(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
 			  void *item, unsigned char *scratch)
@@ -439,6 +512,13 @@ sluice_priv_close_discard(struct sluice_priv_queue *q, unsigned int flavour, siz
 	size_t dropped = 0;
 
 	sluice_priv_close(q, flavour);
+	if (!sluice_priv_is_ck(flavour)) {
+		dropped = (size_t)sluice_priv_cells_discard(&q->engine.cell.items,
+							    sluice_priv_sides_of(q, flavour));
+		ck_pr_fence_memory(); /* F2 */
+		sluice_priv_wake_joins(q, flavour);
+		return dropped;
+	}
 	while (sluice_priv_get(q, flavour, item_size, item, scratch, NULL) == 0) {
 		/* Fails only if a caller over-called task_done meanwhile; then it is counted already. */
 		(void)sluice_priv_task_done(q, flavour);

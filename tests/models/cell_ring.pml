@@ -2,16 +2,16 @@
 /*
  * cell_ring.h: every item accepted is taken once and in order, and the answers full and empty are true.
  *
- * Steps as in cell_ring.h: seek_tail, seek_head, fill, take, then the store of the hint (ring.inc).
- * "In order" is the order of the successful swaps; "true" is meant at the read of the cell (A1). The
- * ring never holds more than its capacity, and a walk never goes back.
+ * Steps as in cell_ring.h: the walks, fill, take, then the store of the hint (ring.inc).
+ * "In order" is the order of the successful swaps, or of a lone side's stores; "true" is meant at the read
+ * of the cell (A1), of what is visible then. The ring never holds more than its capacity, and a walk never
+ * goes back.
  *
  * Abstraction. 1 or 2 producers make PUTS attempts each, 1 or 2 consumers GETS attempts each, all with
  * one item. Ticket START comes first, so that few items cross a lap. The lap of a capacity of 3 has
  * P = 4 tickets, of which the ring uses 3.
  *
- * Not modelled: batches, wide items, the tombstone (close.pml), counts (join.pml), stores to a cell
- * that are delayed (all are swaps; a lone producer's plain value has a swap behind it).
+ * Not modelled: batches, wide items, closing (close.pml), counts (join.pml).
  *
  * Without one of its defences (each is a macro) it fails:
  *   JUMP_A_LAP_TOO_FAR  behind_taken goes on from the lap of the state, not the one before
@@ -21,6 +21,8 @@
  *   VALUE_BEFORE_STATE  the get reads the value before the state
  *   CAPACITY_ONE_MORE   the lap ends an index too late
  *   CAPACITY_ONE_LESS   the lap ends an index too early
+ *   STATE_BEFORE_VALUE  a lone producer stores the state, then the value
+ *   FREED_FIRST         a lone consumer frees the cell before it has read the value
  */
 #ifndef CAPACITY
 #define CAPACITY 2
@@ -45,21 +47,28 @@
 #ifndef GETS
 #define GETS 2
 #endif
+#define LATE_HINTS
 
 #include "ring.inc"
 
 proctype producer(byte id)
 {
-	byte t, v, result, k;
-	short s;
+	byte t, v, result, k, s;
 
 	do
 	:: k < PUTS ->
 		k++;
-		t = tail;
-		fill(t, s, v, result, 1 + id * PUTS + k, tail);
+		t = SEEN(THE_PRODUCER, TAIL);
+		fill(t, s, v, result, 1 + id * PUTS + k);
 		if
-		:: result == OK -> store_hint(tail, late_tail[id], t)
+		:: result == OK ->
+#ifdef LONE_PRODUCER
+			t = NEXT(t);
+			store(PRODUCER, TAIL, t)
+#else
+			t = NEXT(t);
+			store_hint(TAIL, late_tail[id], t)
+#endif
 		:: else
 		fi;
 		atomic { t = 0; s = 0; result = OK }
@@ -69,19 +78,28 @@ proctype producer(byte id)
 
 proctype consumer(byte id)
 {
-	byte t, v, result, k;
-	short s;
+	byte t, v, result, k, s;
 
 	do
 	:: k < GETS ->
 		k++;
-		t = head;
+		t = SEEN(THE_CONSUMER, HEAD);
 		take(t, s, v, result);
 		if
-		:: result == OK -> store_hint(head, late_head[id], t)
+		:: result == OK ->
+#ifdef LONE_CONSUMER
+#ifndef FREED_FIRST
+			free_cell(t)
+#else
+			skip
+#endif
+#else
+			t = NEXT(t);
+			store_hint(HEAD, late_head[id], t)
+#endif
 		:: else
 		fi;
-		atomic { t = 0; s = 0; result = OK }
+		atomic { t = 0; s = 0; v = 0; result = OK }
 	:: else -> break
 	od
 }

@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Closing: after a get has answered EPIPE nothing is accepted, and everything accepted was got before.
+ * Closing and discarding: every item accepted is got once or counted as dropped once, no other is got, and
+ * after a get has answered EPIPE none gets an item.
  *
- * Steps as in queue.h and cell_ring.h: a put looks at `closed`, then does fill; a get does take, finds
- * the ring empty, looks at `closed` (C1), and swaps the tombstone in (sluice_priv_cells_end), or begins
- * again if that finds an item. Besides: a put that begins after close returned answers EPIPE.
+ * Steps as in queue.h and cell_ring.h. A put looks at `closed`, fills, passes F2, looks again, and if the
+ * queue is closed has the end decided (E1 to E3). A get takes, passes F2, looks at `closed`, and if it is
+ * has the rest decided (D2 to D4); if it found nothing, or nothing of its own, it answers EPIPE when the
+ * queue is closed and the first ticket not yet taken is not below the rest. With DISCARD there is a
+ * close_discard (D1), else a close. Besides: a put that begins after close returned is refused.
  *
- * Abstraction. The ring of ring.inc. Producers make PUTS attempts each; consumers go on until EPIPE;
- * close comes at any time.
+ * Abstraction. The ring of ring.inc, with lone sides or without. Producers make PUTS attempts each;
+ * consumers go on until EPIPE; close comes at any time.
  *
  * Not modelled: waiting (park.pml), wide items, the gate of the CK flavours.
  *
  * Without one of its defences (each is a macro) it fails:
- *   NO_TOMBSTONE      the get answers EPIPE for an empty, closed ring at once
- *   TOMBSTONE_STORED  the tombstone is stored, not swapped in
- *   LONE_STORE        a lone producer stores the state, instead of swapping it
- *   NO_FLAG           a put does not look at `closed`
- *   CLOSED_FIRST      the get looks at `closed` before the take, and trusts both, without a tombstone
+ *   NO_HEAVY_FENCE      with a lone side: E1 and D2 are full fences of the thread that decides only
+ *   NO_LIGHT_FENCE      with SYMMETRIC: F2 of a lone side is no full fence
+ *   END_STORED          the end is stored by whoever found none, not swapped in
+ *   NO_WALK_TO_THE_END  the end is decided at the hint
+ *   REST_STORED         the rest likewise (with DISCARD, like all below but the last five)
+ *   NOT_MARKED          D1 and D4 are one swap: nobody can see that a discard has begun
+ *   CLAIMED_LATE        a lone consumer stores `head` when it knows that the item is its own
+ *   LOOKS_ONCE          a put does not look at `closed` again
+ *   TAKES_ALL           a get does not ask whether what it took is its own
+ *   NO_FLAG             a put does not look at `closed` before it begins
+ *   DRAINED_WHEN_EMPTY  a get answers EPIPE for an empty, closed ring without an end
+ *   CLOSED_FIRST        likewise, and looks at `closed` before the ring
  */
 #ifndef CAPACITY
 #define CAPACITY 2
@@ -41,20 +51,22 @@
 
 #include "ring.inc"
 
-bool closed;
-bool drained; /* ghost: some get has answered EPIPE */
+/* Ghosts: what the calls have answered. */
+byte accepted;
+byte delivered;
+byte dropped;
+bool drained;
 
 proctype producer(byte id)
 {
-	byte t, v, result, k;
-	short s;
-	bool late;
+	byte t, v, result, k, s, e, w;
+	bool after_close, refused;
 
 	do
 	:: k < PUTS ->
 		k++;
 		atomic {
-			late = closed; /* close is one step, so it has returned */
+			after_close = closed; /* close is one step, so it has returned */
 #ifndef NO_FLAG
 			if
 			:: closed -> break
@@ -62,34 +74,77 @@ proctype producer(byte id)
 			fi
 #endif
 		};
-		t = tail;
-		fill(t, s, v, result, 1 + id * PUTS + k, tail);
-		assert(result != OK || !late);
+		t = SEEN(THE_PRODUCER, TAIL);
+		fill(t, s, v, result, 1 + id * PUTS + k);
 		if
-		:: result == OK -> store_hint(tail, late_tail[id], t)
+		:: result == OK ->
+			fence_light(THE_PRODUCER); /* F2 */
+#ifndef LOOKS_ONCE
+			if
+			:: closed ->
+				decide_end(THE_PRODUCER, e, w, s, result);
+				atomic { refused = (t >= e); e = 0 }
+			:: !closed
+			fi;
+#endif
+			if
+			:: refused -> break
+			:: else ->
+				atomic { accepted++; assert(!after_close); t = NEXT(t) };
+#ifdef LONE_PRODUCER
+				store(PRODUCER, TAIL, t)
+#else
+				store_hint(TAIL, v, t)
+#endif
+			fi
 		:: else
 		fi;
-		atomic { t = 0; s = 0; result = OK }
+		atomic { t = 0; s = 0; v = 0; result = OK }
 	:: else -> break
 	od
 }
 
 proctype consumer(byte id)
 {
-	byte t, v, result;
-	short s;
-	bool saw;
+	byte t, v, result, s, e, r, w;
+	bool saw, after_drained, own;
 
 	do
-	::
+	::	after_drained = drained;
 #ifdef CLOSED_FIRST
 		saw = closed;
 #endif
-		t = head;
+		t = SEEN(THE_CONSUMER, HEAD);
 		take(t, s, v, result);
+		own = false;
 		if
 		:: result == OK ->
-			store_hint(head, late_head[id], t)
+			fence_light(THE_CONSUMER); /* F2 */
+			own = true;
+#ifndef TAKES_ALL
+			if
+			:: closed ->
+				decide_rest(THE_CONSUMER, e, r, w, s, result);
+				atomic { own = (t < e); e = 0 }
+			:: !closed
+			fi
+#endif
+		:: else
+		fi;
+		if
+		:: own ->
+			atomic { delivered++; assert(!after_drained) };
+#ifdef LONE_CONSUMER
+#ifdef CLAIMED_LATE
+			w = NEXT(t);
+			store(CONSUMER, HEAD, w);
+			w = 0;
+#endif
+			free_cell(t)
+#else
+			t = NEXT(t);
+			store_hint(HEAD, v, t)
+#endif
 		:: else ->
 #ifndef CLOSED_FIRST
 			saw = closed; /* C1 */
@@ -97,56 +152,47 @@ proctype consumer(byte id)
 			if
 			:: !saw -> skip /* EAGAIN */
 			:: else ->
-#if defined(NO_TOMBSTONE) || defined(CLOSED_FIRST)
-				result = ENDED;
+#if defined(DRAINED_WHEN_EMPTY) || defined(CLOSED_FIRST)
+				drained = true;
+				break
 #else
-				t = head;
-				do
-				::	seek_head(t, s, result);
-					if
-					:: result != NOT_NOW -> break
-					:: else
-					fi;
-					atomic {
-						if
-#ifdef TOMBSTONE_STORED
-						:: true ->
-#else
-						:: state[INDEX(t)] == s ->
+				decide_rest(THE_CONSUMER, e, r, w, s, result);
+				w = SEEN(THE_CONSUMER, HEAD);
+				walk_head(THE_CONSUMER, w, s, result);
+				if
+				:: w >= e -> drained = true; break
+				:: else
+				fi
 #endif
-							state[INDEX(t)] = FREE_STATE(t) | TOMBSTONE;
-							result = ENDED;
-							break
-						:: else
-						fi
-					}
-				od;
-#endif
-				atomic {
-					s = 0;
-					if
-					:: result == ENDED ->
-						assert(filled == taken);
-						drained = true;
-						break
-					:: else
-					fi
-				}
 			fi
 		fi;
-		atomic { t = 0; result = OK; saw = false }
+		atomic { t = 0; s = 0; v = 0; e = 0; w = 0; result = OK; saw = false }
 	od
 }
 
 proctype closer()
 {
-	closed = true
-}
+#ifdef DISCARD
+	byte e, l, r, w, s, result;
 
-/* Nothing is accepted behind the back of whoever was told that the queue is drained. */
-active proctype judge()
-{
-end:	atomic { drained && filled != taken -> assert(false) }
+	closed = true;
+	decide_end(NOBODY, l, w, s, result);
+#ifdef NOT_MARKED
+	w = SEEN(NOBODY, HEAD);
+	walk_head(NOBODY, w, s, result);
+	atomic {
+		e = (w < l -> w : l);
+		the_rest = e + 2
+	};
+	dropped = COUNT(l) - COUNT(e)
+#else
+	the_rest = 1; /* D1: the only close_discard there is */
+	decide_rest(NOBODY, e, r, w, s, result);
+	dropped = COUNT(l) - COUNT(e)
+#endif
+#else
+	closed = true
+#endif
 }
 
 init {
@@ -164,5 +210,7 @@ init {
 		run consumer(1);
 #endif
 		run closer()
-	}
+	};
+	timeout; /* all that can move has moved */
+	assert(accepted == delivered + dropped)
 }

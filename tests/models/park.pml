@@ -2,7 +2,8 @@
 /*
  * park.h: no waiter sleeps while its condition holds and nobody is on the way to wake a waiter.
  *
- * Steps as in park.h: a waiter does W1 W2 F1 W3 W4 W5 W6, a waker F2 S1 S2 S3.
+ * Steps as in park.h: a waiter does W1 W2 F1 W3 W4 W5 W6, a waker F2 S1 S2 S3. With LONE, F2 is light, which
+ * is no step, and F1 is heavy.
  *
  * Abstraction. The structure is a number of items and the flag `closed`; an attempt takes an item,
  * learns that the queue is closed, or fails, in one step. Each waker puts its items once, by a plain
@@ -19,6 +20,7 @@
  *   NO_ATTEMPT                 no W3
  *   NO_F1                      W2 still in a store buffer at W3
  *   NO_F2                      the items still in a store buffer at S1
+ *   NO_HEAVY                   F1 is not heavy (with LONE)
  *   GIVES_UP_WOKEN             whoever returns late from W4 leaves without W5, though it was woken
  *   SIGNAL_KEPT                W6 leaves the signal
  *   WAKE_ONE                   S1 with 1 where n were published
@@ -68,6 +70,24 @@ end:	do
 	od
 }
 
+/* A heavy fence. */
+inline flush_all()
+{
+	atomic {
+		items = items + late[0];
+		late[0] = 0;
+#if WAKERS > 1
+		items = items + late[1];
+		late[1] = 0;
+#endif
+#if WAKERS > 2
+		items = items + late[2];
+		late[2] = 0;
+#endif
+		skip
+	}
+}
+
 inline attempt(finished)
 {
 	atomic {
@@ -96,6 +116,9 @@ proctype waiter(byte id)
 #endif
 #ifdef EPOCH_LATE
 		e = epoch;
+#endif
+#if defined(LONE) && !defined(NO_HEAVY)
+		flush_all(); /* F1 again */
 #endif
 #ifndef NO_ATTEMPT
 		attempt(finished); /* W3 */
@@ -131,7 +154,7 @@ proctype waker(byte id; byte n)
 	byte w, s, taken, left;
 
 	late[id] = n; /* publish */
-#ifndef NO_F2
+#if !defined(NO_F2) && !defined(LONE)
 	late[id] == 0; /* F2 */
 #endif
 	if
