@@ -87,8 +87,13 @@ words_value(const uint64_t *words, size_t n)
  * For the same reason what a lone side's batch says of the queue at its end, when its own items or the
  * room it made may not be seen yet, is not held against it.
  */
-#define PRODUCER_STORES (LONE_PRODUCER && !GATED)
-#define CONSUMER_STORES (LONE_CONSUMER && !GATED)
+static bool
+publishes_by_stores(enum verb verb)
+{
+	static const bool of_side[] = {LONE_PRODUCER && !GATED, LONE_CONSUMER && !GATED};
+
+	return of_side[verb >= GET];
+}
 
 /* A queue for items of one width, seen through functions. */
 struct kind {
@@ -132,7 +137,7 @@ struct kind {
 		case GET_MANY: moved = NAME##_get_many(q, items, c->n); break;                     \
 		default: moved = NAME##_try_get_many(q, items, c->n);                              \
 		}                                                                                  \
-		if (c->verb < GET ? PRODUCER_STORES : CONSUMER_STORES)                             \
+		if (publishes_by_stores(c->verb))                                                  \
 			__atomic_thread_fence(__ATOMIC_SEQ_CST);                                   \
 		c->end = history_end();                                                            \
 		c->error = error;                                                                  \
@@ -187,7 +192,7 @@ static bool
 call(const struct kind *kind, void *q, struct call *c, struct history_log *log)
 {
 	const enum history_kind side = c->verb < GET ? HISTORY_PUT : HISTORY_GET;
-	const bool stores = side == HISTORY_PUT ? PRODUCER_STORES : CONSUMER_STORES;
+	const bool stores = publishes_by_stores(c->verb);
 	enum history_result refusal;
 
 	kind->call(q, c);
