@@ -546,7 +546,10 @@ seconds_now(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* It may take longer, on a busy machine; never shorter. robots.txt is one of the fetches. */
+/*
+ * It may take longer, on a busy machine; never shorter. Of the ten pages one is on a host where nothing
+ * listens, and robots.txt is fetched too: that makes ten fetches from the site, and nine pauses.
+ */
 static void
 expect_spread(const char *option, const char *amount, double seconds)
 {
@@ -554,7 +557,7 @@ expect_spread(const char *option, const char *amount, double seconds)
 
 	expect_success(run(ARGUMENTS(SLUICE_CRAWL, "--delay", "0", option, amount, "--max-pages",
 				     "10", "--quiet", site.url)));
-	cr_expect_geq(seconds_now() - begin, 10 * seconds);
+	cr_expect_geq(seconds_now() - begin, 9 * seconds);
 	cr_assert_eq(unlink("crawl.db"), 0);
 }
 
