@@ -61,7 +61,9 @@
  *   learn of each other's calls through memory or the system. By the clock alone, what a side that is
  *   alone did may reach another processor some nanoseconds after its call returned, for it uses no
  *   locked instruction: until then a try_get there may say "empty", a try_put "full", size the old
- *   number, and join that nothing is left. Nothing waits longer for that: whoever goes to sleep makes those stores arrive first.
+ *   number, and join that nothing is left; so two batches beside each other may end short at once, one
+ *   for want of room and one of items. Nothing waits longer for that: whoever goes to sleep makes those
+ *   stores arrive first.
  *   What a thread wrote before it put an item is visible to the thread that gets the item. What it
  *   wrote before task_done is visible to whoever returns from join because of it.
  *   Nothing is lost: every put that returned 0 is returned by exactly one get, or counted by exactly
