@@ -93,8 +93,8 @@
  * a mark: the cell is freed after the copy.
  *
  * Cells and slots lie closely packed. A cell alone in its line spares two neighbours the fight for it,
- * but four cells in one line come over together, and that counts for more. On 2 cores (Zen 4), 4:2, in
- * one run, Mitems/s: capacity 64 158 packed and 150 apart, 1024 171 and 28 (what is apart overflows the
+ * but four cells in one line come over together, and that counts for more. On 2 cores (Zen 4), 4:2, the
+ * numbers of a comparison from one run, Mitems/s: capacity 64 158 packed and 150 apart, 1024 171 and 28 (what is apart overflows the
  * first-level cache), 1:1/64 256 and 154; items of 64 bytes at 4:2/64 36 and 19, and 17 when a second
  * ring of cells handed out the slots.
  *
