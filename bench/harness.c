@@ -491,15 +491,20 @@ compare_doubles(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Of the repetitions that have it; NAN if none does. */
 static struct harness_spread
 spread(const struct row *row, enum column column)
 {
-	const size_t n = row->count;
-	double values[n];
+	double values[row->count];
+	size_t n = 0;
 
-	assert(n > 0);
-	for (size_t i = 0; i < n; i++)
-		values[i] = row->samples[i][column];
+	assert(row->count > 0);
+	for (size_t i = 0; i < row->count; i++) {
+		if (!isnan(row->samples[i][column]))
+			values[n++] = row->samples[i][column];
+	}
+	if (n == 0)
+		return (struct harness_spread){NAN, NAN, NAN};
 	qsort(values, n, sizeof(values[0]), compare_doubles);
 	return (struct harness_spread){values[0], (values[(n - 1) / 2] + values[n / 2]) / 2,
 				       values[n - 1]};
@@ -552,6 +557,28 @@ harness_rival(const char *name, enum harness_rivals rivals)
 	return best ? best->name : NULL;
 }
 
+/* As "  p50 270, p99 410 ns": as in the results file, without those that too few round trips have. */
+static void
+print_percentiles(FILE *out, const struct row *row)
+{
+	static const struct {
+		const char *name;
+		enum column column;
+	} shown[] = {{"p50", P50_NS}, {"p99", P99_NS}, {"p99.9", P999_NS}};
+	const char *separator = "  ";
+
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		const double ns = median(row, shown[i].column);
+
+		if (isnan(ns))
+			continue;
+		fprintf(out, "%s%s %.0f", separator, shown[i].name, ns);
+		separator = ", ";
+	}
+	if (separator[0] == ',')
+		fputs(" ns", out);
+}
+
 static void
 print_row(FILE *out, const struct row *row, int name_width)
 {
@@ -565,9 +592,7 @@ print_row(FILE *out, const struct row *row, int name_width)
 		median(row, CPU_TIMES_MUTEX), median(row, SWITCHES_PER_1000));
 	if (!isnan(median(row, NS_PER_PAIR)))
 		fprintf(out, "  %.3g ns a pair", median(row, NS_PER_PAIR));
-	if (!isnan(median(row, P50_NS)))
-		fprintf(out, "  p50 %.0f, p99 %.0f, p99.9 %.0f ns", median(row, P50_NS),
-			median(row, P99_NS), median(row, P999_NS));
+	print_percentiles(out, row);
 	if (!isnan(median(row, SENT_MIN)))
 		fprintf(out, "  shares sent %.1f .. %.1f %%, received %.1f .. %.1f %%",
 			100 * median(row, SENT_MIN), 100 * median(row, SENT_MAX),
