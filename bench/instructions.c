@@ -29,6 +29,7 @@ enum {
 	CAPACITY = 64,
 	ITEMS = 8, /* that are queued */
 	WARM_UP = 1000,
+	LONGEST = 60,     /* seconds: then SIGALRM ends the program */
 	BREAKPOINT = 0xcc /* int3 */
 };
 
@@ -220,6 +221,10 @@ main(void)
 	}
 	if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
 		give_up("waitpid");
+	/* A queue that has lost an item lets a get wait for ever: that ends both. */
+	if (ptrace(PTRACE_SETOPTIONS, child, NULL, (void *)PTRACE_O_EXITKILL) != 0)
+		give_up("ptrace");
+	alarm(LONGEST);
 	frame = next_call(child);
 	for (size_t i = 0; flavours[i] != NULL; i++) {
 		printf("%-8s", flavours[i]->name);

@@ -32,6 +32,10 @@ class Failure(Exception):
     """Why nothing can be said; its text is one line."""
 
 
+class Broken(Exception):
+    """What the working tree fails at, and the base does not, in one line."""
+
+
 # --- Programs ------------------------------------------------------------------------------------
 
 
@@ -63,10 +67,17 @@ def run(*command):
             end(process)
             raise
     if process.returncode != 0:
-        lines = [line.strip() for line in (errors + output).splitlines() if line.strip()]
+        said = errors + output if process.returncode > 0 else errors  # a signal stands for itself
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
         reasons = [line for line in lines if re.search("error|fatal", line, re.IGNORECASE)]
-        raise Failure((reasons + lines + [f"exit status {process.returncode}"])[0])
+        raise Failure((reasons + lines + [without_words(process.returncode, command[0])])[0])
     return output
+
+
+def without_words(status, command):
+    """How a program has failed that said nothing."""
+    how = f"exit status {status}" if status > 0 else f"ended by {signal.Signals(-status).name}"
+    return f"{pathlib.Path(command).name}: {how}"
 
 
 def stop(number, _frame):
@@ -128,6 +139,22 @@ def program(folder, side, name):
 # --- What is compared ----------------------------------------------------------------------------
 
 
+def of_both(measure, folder, order=SIDES):
+    """Side -> what measure(folder, side) found; Broken if it fails for the tree alone."""
+    found, failures = {}, {}
+    for side in order:
+        try:
+            found[side] = measure(folder, side)
+        except Failure as failure:
+            failures[side] = failure
+    if "base" in failures:
+        who = "base fails, and so does the tree" if "tree" in failures else "base fails"
+        raise Failure(f"{who}, so nothing is compared: {failures['base']}")
+    if failures:
+        raise Broken(failures["tree"])
+    return found
+
+
 def costs(folder, side):
     """Calls -> (instructions, locked ones, fences), as sluice-instructions counts them."""
     _, names, *rows = run(program(folder, side, "sluice-instructions")).splitlines()
@@ -142,7 +169,8 @@ def costs(folder, side):
 
 def compare_instructions(folder):
     """(word, what, text) for each call whose cost differs, or one for all."""
-    base, tree = (costs(folder, side) for side in SIDES)
+    found = of_both(costs, folder)
+    base, tree = found["base"], found["tree"]
 
     def text(cost):
         return f"{cost[0]} ({cost[1]}, {cost[2]})"
@@ -186,13 +214,10 @@ def measure_pairs(folder, pairs):
     ratios, others = {}, []
     started = time.monotonic()
     for pair in range(pairs):
-        order = SIDES if pair % 2 == 0 else SIDES[::-1]
-        fast = {}
-        for side in order:
-            fast[side], used = speeds(folder, side)
-            others.append(used)
-        for row, value in fast["tree"].items():
-            ratios.setdefault(row, []).append(value / fast["base"][row])
+        found = of_both(speeds, folder, SIDES if pair % 2 == 0 else SIDES[::-1])
+        others += [used for _, used in found.values()]
+        for row, value in found["tree"][0].items():
+            ratios.setdefault(row, []).append(value / found["base"][0][row])
         show_progress(pair + 1, pairs, started)
     return ratios, others
 
@@ -252,12 +277,16 @@ def regress(arguments):
     rows = []
     with checked_out(revision) as folder:
         build(folder, [f"sluice-{half}" for half in halves])
-        if "instructions" in halves:
-            rows += compare_instructions(folder)
-        if "speed" in halves:
-            found, note = compare_speed(folder, arguments.pairs, arguments.tolerance)
-            rows += found
-            notes.append(note)
+        try:
+            if "instructions" in halves:
+                rows += compare_instructions(folder)
+            if "speed" in halves:
+                found, note = compare_speed(folder, arguments.pairs, arguments.tolerance)
+                rows += found
+                notes.append(note)
+        except Broken as broken:
+            rows.append((verdict.LOSS, "working tree", f"fails where the base does not: {broken}"))
+            notes.append("That ended the comparison.")
     words = [word for word, _, _ in rows]
     notes.append(verdict.tally(words))
     title = f"The working tree and {arguments.base} ({revision[:10]})"

@@ -5,7 +5,7 @@
 #
 # It is run on a repository made for that, of which every revision is known. Nothing here depends on
 # what the measurements say: of those it is asked that they are made, and what becomes of them when a
-# signal comes. Takes 40 seconds.
+# signal comes. Takes a minute.
 
 # Functions are called by way of check.
 # shellcheck disable=SC2317
@@ -23,6 +23,18 @@ marked='\t\*moved = 0;$' # a line that every put runs through
 put_a_nop() {
   sed -i "s/^$marked/&\n\t__asm__ __volatile__(\"nop\");/" $header
   grep -q nop $header
+}
+
+# Of a thousand puts that may wait, one says that it has put and has not.
+lose_an_item() {
+  sed -i "s/^$marked/&\n\tstatic unsigned calls;\n\tif (may_sleep \&\& ++calls % 1000 == 0) {\n\t\t*moved = n;\n\t\treturn 0;\n\t}/" $header
+  grep -q '% 1000' $header
+}
+
+# Each put ends the process.
+crash() {
+  sed -i "s/^$marked/&\n\t__builtin_trap();/" $header
+  grep -q trap $header
 }
 
 repository=$scratch/repository
@@ -45,6 +57,14 @@ git tag broken
 git rm -q -r include bench CMakeLists.txt
 git commit -qm 'before there was a benchmark'
 git tag without
+git checkout -q as_it_is
+lose_an_item
+git commit -qam 'loses items'
+git tag lossy
+git checkout -q as_it_is
+crash
+git commit -qam 'crashes'
+git tag crashing
 git checkout -q as_it_is
 
 # A clone in the folder $own, its working tree at REVISION.
@@ -142,6 +162,11 @@ check one_instruction_less_is_a_gain ends_with 0 '^gain +mpmc put: [0-9]+ .*->' 
 check the_working_tree_counts_and_not_its_commit changed_and_not_committed
 check both_halves_are_judged measures_both_halves
 check it_writes_a_table_for_a_pull_request writes_markdown
+lost='4:2/64 mpmc: not as many items arrived as were sent'
+check lost_items_are_a_loss ends_with 1 "^loss +working tree: fails where the base does not: .*$lost" lossy --only speed as_it_is
+check a_crash_is_a_loss ends_with 1 '^loss +working tree: fails where the base does not: .*instructions' crashing --only instructions as_it_is
+check a_base_that_loses_items_is_said_so ends_with 2 "^regress: base fails, so nothing is compared: .*$lost" as_it_is --only speed lossy
+check both_lose_items_and_that_is_said_so ends_with 2 "^regress: base fails, and so does the tree, so .*$lost" lossy --only speed HEAD
 check a_base_that_does_not_compile_is_said_so ends_with 2 '^regress: base does not compile .*not for anybody' as_it_is broken
 check a_base_without_the_library_is_said_so ends_with 2 '^regress: base does not compile' as_it_is without
 check an_unknown_revision ends_with 2 '^regress: nothing_is_called_this is no revision' as_it_is nothing_is_called_this
