@@ -41,33 +41,83 @@ put_one(void *opaque)
 	return gated_put(opaque, 1) == 0 ? NULL : opaque;
 }
 
-static void *
-put_for_a_second(void *opaque)
-{
-	const struct timespec deadline = sluice_deadline(1000000000);
+/* A producer that sleeps for room, and gives up in the end. */
+struct late {
+	struct gated *q;
+	struct timespec deadline;
+	struct worker worker;
+};
 
-	cr_assert_eq(gated_put_until(opaque, 1, &deadline), ETIMEDOUT);
+static void *
+put_until_late(void *opaque)
+{
+	struct late *const late = opaque;
+
+	cr_assert_eq(gated_put_until(late->q, 2, &late->deadline), ETIMEDOUT);
 	return NULL;
 }
 
-TEST(ck_engine, a_put_that_was_woken_for_room_may_give_up_at_the_gate)
+static void
+late_start(struct late *late, struct gated *q, uint64_t nanoseconds)
+{
+	late->q = q;
+	late->deadline = sluice_deadline(nanoseconds);
+	worker_start(&late->worker, put_until_late, late);
+	wait_until_asleep(&late->worker);
+}
+
+/*
+ * Waits until somebody is announced at the gate. Before its deadline that is the late one: it sleeps
+ * first, so it is woken first. Behind it, who was woken is not known: false.
+ */
+static bool
+late_reaches_the_gate(const struct late *late)
+{
+	const struct sluice_priv_event *const gate_free = &late->q->priv.engine.ck.gate_free;
+	bool somebody;
+
+	do {
+		sched_yield();
+		somebody = SLUICE_PRIV_WAITERS(ck_pr_load_64(&gate_free->word)) != 0;
+		if (sluice_priv_deadline_passed(&late->deadline))
+			return false;
+	} while (!somebody);
+	return true;
+}
+
+/* How long that takes depends on the machine: the tests make the deadline longer until it is enough. */
+#define SOON UINT64_C(20000000)
+
+static bool
+is_woken_for_room_and_gives_up_at_the_gate(uint64_t nanoseconds)
 {
 	const struct sluice_options at_once = {0, 0, 0};
-	struct worker producer;
+	struct late late;
 	struct gated q;
 	uint64_t item;
+	bool reached;
 
 	cr_assert_eq(gated_init(&q, 1, &at_once), 0);
 	cr_assert_eq(gated_put(&q, 0), 0);
 	q.priv.engine.ck.gate = 1; /* and its holder is suspended */
-	worker_start(&producer, put_for_a_second, &q);
-	wait_until_asleep(&producer);
+	late_start(&late, &q, nanoseconds);
 	cr_assert_eq(gated_get(&q, &item), 0);
-	worker_join(&producer);
+	reached = late_reaches_the_gate(&late);
+	worker_join(&late.worker);
 	cr_assert_eq(gated_size(&q), 0);
 	cr_assert_eq(q.priv.not_full.word, 0);
+	cr_assert_eq(q.priv.engine.ck.gate_free.word, 0);
 	q.priv.engine.ck.gate = 0;
 	gated_destroy(&q);
+	return reached;
+}
+
+TEST(ck_engine, a_put_that_was_woken_for_room_may_give_up_at_the_gate)
+{
+	uint64_t nanoseconds = SOON;
+
+	while (!is_woken_for_room_and_gives_up_at_the_gate(nanoseconds))
+		nanoseconds *= 2;
 }
 
 TEST(ck_engine, producers_sleep_at_the_gate_and_are_let_in_one_by_one)
@@ -130,39 +180,38 @@ TEST(ck_engine, counts_stay_true_when_the_counters_of_ck_ring_wrap)
 	alone_destroy(&q);
 }
 
-static void *
-put_two_until(void *opaque)
+/* The wake that a producer took before it gave up at the gate must reach the other one. */
+static bool
+passes_its_wake_on(uint64_t nanoseconds)
 {
-	struct timespec soon = sluice_deadline(1000000000);
-
-	(void)gated_put_until(opaque, 2, &soon);
-	return NULL;
-}
-
-/*
- * A producer is woken for room, but somebody is inside the gate; it gives up at its deadline. The wake
- * that it took must reach the other producer. (If the deadline passes earlier, it took none.)
- */
-TEST(ck_engine, a_put_that_gives_up_at_the_gate_passes_its_wake_on)
-{
-	struct worker timed;
 	struct worker patient;
+	struct late late;
 	struct gated q;
 	uint64_t item;
+	bool reached;
 
 	cr_assert_eq(gated_init(&q, 1, NULL), 0);
 	cr_assert_eq(gated_put(&q, 0), 0);
-	worker_start(&timed, put_two_until, &q); /* sleeps first, so it is woken first */
-	wait_until_asleep(&timed);
+	late_start(&late, &q, nanoseconds);
 	worker_start(&patient, put_one, &q);
 	wait_until_asleep(&patient);
 	ck_pr_store_32(&q.priv.engine.ck.gate, 1);
 	cr_assert_eq(gated_get(&q, &item), 0);
-	worker_join(&timed);
+	reached = late_reaches_the_gate(&late);
+	worker_join(&late.worker);
 	sluice_priv_ck_leave(&q.priv.engine.ck, false);
 	worker_join(&patient); /* hangs if the wake was carried away */
 	cr_assert_eq(gated_size(&q), 1);
 	gated_destroy(&q);
+	return reached;
+}
+
+TEST(ck_engine, a_put_that_gives_up_at_the_gate_passes_its_wake_on)
+{
+	uint64_t nanoseconds = SOON;
+
+	while (!passes_its_wake_on(nanoseconds))
+		nanoseconds *= 2;
 }
 
 TEST(ck_engine, a_put_whose_deadline_has_passed_does_not_wait_for_ever_at_the_gate)
