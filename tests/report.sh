@@ -125,6 +125,6 @@ check a_file_that_is_missing_is_refused refuses "$scratch/nowhere.json"
 check a_file_of_something_else_is_refused refuses "$scratch/list.json"
 check a_folder_that_cannot_be_made_is_refused refuses "$scratch/measured.json" "$scratch/list.json/folder"
 check no_file_is_refused refuses
-check too_many_arguments_are_refused refuses a b c
+check too_many_arguments_are_refused refuses "$scratch/measured.json" "$scratch/many" more
 check is_read_by_the_librarys_own_comparison is_read_by_the_librarys_own_comparison
 tally
