@@ -1,153 +1,139 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * crawl.c - sluice-bench-crawl: the crawler on Sluice's queues against the crawler on mutex queues.
- *
- *	sluice-bench-crawl CRAWLER BASELINE [PAIRS]
- *
- * Both programs are the same source (src/crawl_queues.h). Each crawls the site of the tests
- * (tests/crawl_site.h, on loopback, in this process) with 4 producers, 2 consumers and capacity 64,
- * from an empty database in a folder of its own; its own clock says how long. The order alternates
- * from pair to pair, and the ratio is the median of the pairs'.
- *
- * This is no measurement of queues: a page costs a fetch, a parse and a share of a transaction, a
- * thousand times what it costs to hand it on. It shows what is left of the difference in a program
- * that does something else.
- *
- * Exit status 0; 1 when a crawl failed or did not store the whole site; 2 for a wrong command line.
- */
-#include <stdbool.h>
+/* crawl.c - see crawl.h. */
+#include "crawl.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "crawl_site.h"
+#include "harness.h"
+#include "queues.h"
+#include "workloads.h"
 
-#define PAGES     2000
-#define PAIRS     11
-#define PAIRS_MAX 1000
+#define PAGES 2000
+
+/* They stand side by side. */
+static const char *const sluice_program = SLUICE_CRAWL;
+static const char *const mutex_program = SLUICE_CRAWL "-mutex";
+
+static const struct bench_workload workload = {
+	.kind = "crawl",
+	.producers = 4,
+	.consumers = 2,
+	.capacity = 64,
+	.item_bytes = sizeof(bench_item8),
+	.batch = 1,
+	.has_arguments = true,
+};
 
 static struct site site;
-
-/* Removes what a crawl leaves in the current folder. */
-static void
-clear(void)
-{
-	unlink("crawl.db");
-	unlink("crawl.db-wal");
-	unlink("crawl.db-shm");
-}
 
 static double
 number_of(const char *json, const char *key)
 {
 	const char *found = strstr(json, key);
 
-	return found != NULL ? strtod(found + strlen(key), NULL) : -1;
+	return found != NULL ? strtod(found + strlen(key), NULL) : NAN;
 }
 
-/* Returns the seconds, or a negative number when the crawl failed. */
-static double
-crawl(const char *program)
+/* Becomes the program. */
+static void
+become(const char *program, const char *folder, int out)
+{
+	setenv("no_proxy", "*", 1);
+	if (dup2(out, STDOUT_FILENO) >= 0 && chdir(folder) == 0)
+		execl(program, program, "--json", "--producers", "4", "--consumers", "2",
+		      "--capacity", "64", "--delay", "0", "--max-bytes", "300000", site.url,
+		      (char *)NULL);
+	_exit(127);
+}
+
+/* Runs it to its end. Returns whether it ended well. json: what it printed. */
+static bool
+run(const char *program, const char *folder, char *json, size_t room, struct rusage *use)
 {
 	int ends[2], status;
-	char json[4096];
 	size_t size = 0;
 	ssize_t got;
 	pid_t child;
 
 	if (pipe(ends) != 0)
-		return -1;
+		return false;
 	child = fork();
-	if (child == 0) {
-		dup2(ends[1], STDOUT_FILENO);
-		close(ends[0]);
-		close(ends[1]);
-		execl(program, program, "--json", "--delay", "0", "--max-bytes", "300000", site.url,
-		      (char *)NULL);
-		_exit(127);
-	}
+	if (child == 0)
+		become(program, folder, ends[1]);
 	close(ends[1]);
-	while ((got = read(ends[0], json + size, sizeof json - 1 - size)) > 0)
+	while ((got = read(ends[0], json + size, room - 1 - size)) > 0)
 		size += (size_t)got;
 	close(ends[0]);
 	json[size] = '\0';
-	clear();
-	if (child < 0 || waitpid(child, &status, 0) != child || status != 0 ||
-	    (size_t)number_of(json, "\"addresses\": ") != site.page_count)
-		return -1;
-	return number_of(json, "\"seconds\": ");
+	return child > 0 && wait4(child, &status, 0, use) == child && status == 0;
 }
 
-static int
-compare(const void *a, const void *b)
+static void
+clear(const char *folder)
 {
-	const double x = *(const double *)a, y = *(const double *)b;
+	static const char *const files[] = {"crawl.db", "crawl.db-wal", "crawl.db-shm"};
+	char path[100];
 
-	return (x > y) - (x < y);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, files[i]);
+		unlink(path);
+	}
+	rmdir(folder);
 }
 
 static double
-median(double *values, unsigned count)
+seconds(struct timeval time)
 {
-	qsort(values, count, sizeof *values, compare);
-	return (values[(count - 1) / 2] + values[count / 2]) / 2;
+	return (double)time.tv_sec + (double)time.tv_usec * 1e-6;
 }
 
-static int
-run_pairs(const char *const programs[2], unsigned pairs)
+static const char *
+measure(const struct bench_queue *queue, const struct bench_workload *what,
+	struct bench_result *result)
 {
-	static double seconds[2][PAIRS_MAX], ratios[PAIRS_MAX];
-
-	for (unsigned pair = 0; pair < pairs; pair++) {
-		for (unsigned turn = 0; turn < 2; turn++) {
-			unsigned which = (pair + turn) % 2;
-
-			seconds[which][pair] = crawl(programs[which]);
-			if (seconds[which][pair] <= 0) {
-				fprintf(stderr, "sluice-bench-crawl: %s did not store the site\n",
-					programs[which]);
-				return EXIT_FAILURE;
-			}
-		}
-		ratios[pair] = seconds[1][pair] / seconds[0][pair];
-	}
-	printf("crawl/p:4/c:2/cap:64, %zu addresses, medians of %u pairs\n", site.page_count,
-	       pairs);
-	printf("  sluice %8.3f s\n", median(seconds[0], pairs));
-	printf("  mutex  %8.3f s\n", median(seconds[1], pairs));
-	median(ratios, pairs); /* sorts them */
-	printf("  sluice is %.2f times as fast (%.2f .. %.2f)\n", median(ratios, pairs), ratios[0],
-	       ratios[pairs - 1]);
-	return EXIT_SUCCESS;
-}
-
-int
-main(int argc, char **argv)
-{
+	const bool baseline = queue == bench_baseline(queue);
 	char folder[] = "/tmp/sluice-bench-crawl-XXXXXX";
-	unsigned pairs = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : PAIRS;
-	char *programs[2];
-	int status;
+	char json[4096];
+	struct rusage use;
+	bool good;
 
-	if (argc < 3 || argc > 4 || pairs == 0 || pairs > PAIRS_MAX) {
-		fputs("usage: sluice-bench-crawl CRAWLER BASELINE [PAIRS, at most 1000]\n", stderr);
-		return 2;
+	if (site.page_count == 0)
+		site_start(&site, PAGES);
+	if (mkdtemp(folder) == NULL)
+		return "no folder can be made in /tmp";
+	good = run(baseline ? mutex_program : sluice_program, folder, json, sizeof(json), &use);
+	clear(folder);
+	if (!good)
+		return "the crawler did not end well";
+	*result = (struct bench_result){
+		.items = site.page_count,
+		.seconds = number_of(json, "\"seconds\": "),
+		.thread_seconds = NAN,
+		.cpu_seconds = seconds(use.ru_utime) + seconds(use.ru_stime),
+		.ready_seconds = NAN,
+		.switches = (uint64_t)(use.ru_nvcsw + use.ru_nivcsw),
+		.capacity = what->capacity,
+	};
+	if (number_of(json, "\"addresses\": ") != (double)site.page_count)
+		return "not the whole site was stored";
+	return result->seconds > 0 ? NULL : "the crawler does not tell how long it took";
+}
+
+void
+crawl_register(void)
+{
+	for (size_t i = 0; i < bench_queue_count; i++) {
+		const struct bench_queue *queue = bench_queues[i];
+
+		if (bench_admits(queue, &workload) &&
+		    (strcmp(queue->name, "mpmc") == 0 || queue == bench_baseline(queue)))
+			harness_register_measured(&workload, queue, measure);
 	}
-	programs[0] = realpath(argv[1], NULL);
-	programs[1] = realpath(argv[2], NULL);
-	if (programs[0] == NULL || programs[1] == NULL || mkdtemp(folder) == NULL ||
-	    chdir(folder) != 0) {
-		perror("sluice-bench-crawl");
-		return EXIT_FAILURE;
-	}
-	setenv("no_proxy", "*", 1);
-	site_start(&site, PAGES);
-	status = run_pairs((const char *const *)programs, pairs);
-	clear();
-	rmdir(folder);
-	free(programs[0]);
-	free(programs[1]);
-	return status;
 }

@@ -51,6 +51,7 @@ static const char *const counters[COLUMNS] = {
 struct row {
 	const struct bench_workload *workload;
 	const struct bench_queue *queue;
+	harness_measure *measure;
 	char name[96];
 	size_t repetitions;  /* 0: as the options say */
 	bool baseline_first; /* next time */
@@ -137,6 +138,8 @@ report_shares(struct gbench_state *st, const struct bench_result *mine)
 	const double running = mine->cpu_seconds / mine->thread_seconds;
 	const double ready = mine->ready_seconds / mine->thread_seconds;
 
+	if (isnan(running))
+		return;
 	gbench_set_counter(st, "running_share", running, GBENCH_PLAIN);
 	if (isnan(ready))
 		return;
@@ -168,7 +171,7 @@ report_counters(struct gbench_state *st, const struct row *row, const struct ben
 	gbench_set_counter(st, "wall_seconds", mine->seconds, GBENCH_PLAIN);
 	gbench_set_counter(st, "cpu_seconds", mine->cpu_seconds, GBENCH_PLAIN);
 	report_shares(st, mine);
-	if (!row->workload->consume)
+	if (row->workload->consumers == 0)
 		count(st, NS_PER_PAIR, 1e9 / items_per_second(mine));
 	for (size_t i = 0; i < BENCH_PERCENTILES; i++) {
 		if (mine->percentiles[i] > 0)
@@ -242,11 +245,11 @@ measure_pair(struct row *row, struct bench_result *mine, struct bench_result *ba
 
 	row->baseline_first = !baseline_first;
 	if (baseline_first)
-		error = bench_measure(baseline, row->workload, base);
+		error = row->measure(baseline, row->workload, base);
 	if (!error)
-		error = bench_measure(row->queue, row->workload, mine);
+		error = row->measure(row->queue, row->workload, mine);
 	if (!error && !baseline_first)
-		error = bench_measure(baseline, row->workload, base);
+		error = row->measure(baseline, row->workload, base);
 	return error;
 }
 
@@ -329,13 +332,14 @@ name_row(char *name, size_t size, const struct bench_workload *w, const struct b
 /* Repetitions: 0 for as many as the options say. */
 static void
 register_row(const struct bench_workload *workload, const struct bench_queue *queue,
-	     size_t repetitions)
+	     harness_measure *measure, size_t repetitions)
 {
 	struct row *row = &rows[row_count++];
 	struct gbench *bench;
 
 	row->workload = workload;
 	row->queue = queue;
+	row->measure = measure;
 	row->repetitions = repetitions;
 	name_row(row->name, sizeof(row->name), workload, queue);
 	bench = gbench_register(row->name, run_row, row);
@@ -360,9 +364,19 @@ harness_register(bool quick)
 	for (size_t w = 0; w < bench_workload_count; w++) {
 		for (size_t q = 0; q < bench_queue_count; q++) {
 			if (has_row(&bench_workloads[w], bench_queues[q], quick))
-				register_row(&bench_workloads[w], bench_queues[q], 0);
+				register_row(&bench_workloads[w], bench_queues[q], bench_measure,
+					     0);
 		}
 	}
+}
+
+void
+harness_register_measured(const struct bench_workload *workload, const struct bench_queue *queue,
+			  harness_measure *measure)
+{
+	if (!rows)
+		make_place_for_rows();
+	register_row(workload, queue, measure, 0);
 }
 
 static bool
@@ -388,14 +402,15 @@ harness_register_for(bool (*mentioned)(const char *row, enum harness_rivals *riv
 			name_row(name, sizeof(name), workload, bench_queues[q]);
 			if (!has_row(workload, bench_queues[q], false) || !mentioned(name, &rivals))
 				continue;
-			register_row(workload, bench_queues[q], 0);
+			register_row(workload, bench_queues[q], bench_measure, 0);
 			if (rivals > most)
 				most = rivals;
 		}
 		for (size_t q = 0; q < bench_queue_count; q++) {
 			if (is_rival(bench_queues[q], most) &&
 			    has_row(workload, bench_queues[q], false))
-				register_row(workload, bench_queues[q], rival_repetitions);
+				register_row(workload, bench_queues[q], bench_measure,
+					     rival_repetitions);
 		}
 	}
 }

@@ -52,6 +52,19 @@ void harness_register_for(bool (*mentioned)(const char *row, enum harness_rivals
 			  size_t rival_repetitions);
 
 /*
+ * Register a row that is measured in a way of its own, as bench_measure does it (workloads.h), and its
+ * baseline likewise. Both are kept.
+ */
+struct bench_queue;
+struct bench_workload;
+struct bench_result;
+typedef const char *harness_measure(const struct bench_queue *queue,
+				    const struct bench_workload *workload,
+				    struct bench_result *result);
+void harness_register_measured(const struct bench_workload *workload,
+			       const struct bench_queue *queue, harness_measure *measure);
+
+/*
  * Run what --benchmark_filter admits, and say on stderr how far it has come; repetitions, of each
  * row, serve that alone. Returns how many rows ran, 0 after a message.
  */

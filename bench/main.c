@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bars.h"
+#include "crawl.h"
 #include "gbench.h"
 #include "harness.h"
 #include "machine.h"
@@ -28,6 +29,7 @@ usage(void)
 	     "            the claims hold; where the peers were built, 5 times each, those that "
 	     "claims\n"
 	     "            are made about; under 4 minutes\n"
+	     "  --crawl   the crawler on Sluice's queues and on mutex queues; half a minute\n"
 	     "  --help    this text\n"
 	     "\n"
 	     "Rows are named transfer/QUEUE/p:PRODUCERS/c:CONSUMERS/cap:CAPACITY (and /bytes:ITEM"
@@ -87,7 +89,17 @@ tell_context(const char *machine, const char *repetitions, const char *shuffled)
 	gbench_context("shuffled", shuffled);
 	gbench_context("method",
 		       "Each repetition measures the queue and the mutex queue, side by side, "
-		       "and checks that as many items arrive as were sent, with the same sum.");
+		       "and checks that as many items arrive as were sent, with the same sum; "
+		       "or a program on each, and checks that it stored everything.");
+}
+
+/* Nothing where the crawler is not built, and so there is nothing to run. */
+static void
+register_crawl(void)
+{
+#ifdef SLUICE_CRAWL
+	crawl_register();
+#endif
 }
 
 int
@@ -95,6 +107,7 @@ main(int argc, char **argv)
 {
 	const bool quick = take_option(&argc, argv, "--quick");
 	const bool only_bars = take_option(&argc, argv, "--bars");
+	const bool only_crawl = take_option(&argc, argv, "--crawl");
 	char default_repetitions[48];
 	/*
 	 * Stand before the user's, which thereby override them. An iteration is a whole measurement
@@ -137,6 +150,8 @@ main(int argc, char **argv)
 	tell_context(machine, repetitions, shuffled);
 	if (only_bars)
 		harness_register_for(bars_mention, BARS_PEER_REPETITIONS);
+	else if (only_crawl)
+		register_crawl();
 	else
 		harness_register(quick);
 	before = machine_use();

@@ -94,11 +94,30 @@ leaves_out_percentiles_of_too_few_round_trips() {
   grep -qE '^roundtrip/mutex .* p50 [0-9]+(, p99 [0-9]+)? ns( |$)' "$table"
 }
 
+# The crawler on both queues, two rows like the others; where it is not built there is nothing to run.
+crawls() {
+  local out=$scratch/crawl.json table=$scratch/crawl status=0
+  timeout -k 5 120 "$program" --crawl --benchmark_repetitions=2 --benchmark_out="$out" >"$table" || status=$?
+  if [[ ! -x ${program%/*}/../src/sluice-crawl ]]; then
+    [[ $status -eq 2 ]]
+    return
+  fi
+  [[ $status -eq 0 ]]
+  [[ $(grep -c '"name": "crawl/mpmc/p:4/c:2/cap:64/manual_time"' "$out") -eq 2 ]]
+  [[ $(grep -c '"name": "crawl/mutex/p:4/c:2/cap:64/manual_time"' "$out") -eq 2 ]]
+  [[ $(grep -c '"times_mutex": ' "$out") -ge 4 ]]
+  if grep -iwE 'nan|inf' "$out" "$table"; then
+    return 1
+  fi
+  grep -q '^crawl/mpmc/p:4/c:2/cap:64 ' "$table"
+}
+
 check help_ends_with_0 ends_with 0 --help
 check an_unknown_option_ends_with_2 ends_with 2 --nonsense
 check a_filter_that_admits_nothing_ends_with_2 ends_with 2 --benchmark_filter=nothing_is_called_this
 check writes_results_and_ends_with_the_table writes_results
 check says_whether_the_bars_are_met says_whether_the_bars_are_met
 check leaves_out_percentiles_of_too_few_round_trips leaves_out_percentiles_of_too_few_round_trips
+check crawls crawls
 check lists_every_workload lists_every_workload
 tally
