@@ -162,6 +162,13 @@ def _legend(axes):
     )
 
 
+def _name_axes(axes, picture):
+    _plain(axes.yaxis, 12)
+    axes.set_xlabel(picture["x"])
+    axes.set_ylabel(picture["y"])
+    _legend(axes)
+
+
 def _queue_axis(axes, queues):
     """One line for each queue, the first on top."""
     axes.set_yticks(range(len(queues)), [shown(queue) for queue, *_ in queues])
@@ -218,10 +225,7 @@ def _against(picture, styles):
         styles.line(axes, queue, x, [value for _, value, _, _ in points], 6)
     axes.set_xticks(list(at.values()), [place[1] for place in places])
     axes.minorticks_off()
-    _plain(axes.yaxis, 12)
-    axes.set_xlabel(picture["x"])
-    axes.set_ylabel(picture["y"])
-    _legend(axes)
+    _name_axes(axes, picture)
     return figure
 
 
@@ -236,10 +240,7 @@ def _cpu(picture, styles):
         )
     axes.margins(0.08)
     _plain(axes.xaxis, 6)
-    _plain(axes.yaxis, 12)
-    axes.set_xlabel(picture["x"])
-    axes.set_ylabel(picture["y"])
-    _legend(axes)
+    _name_axes(axes, picture)
     return figure
 
 
@@ -257,10 +258,7 @@ def _roundtrip(picture, styles):
     ticks = [tick for tick in ticks if tick < 100.0001 * last]
     axes.set_xticks([1 / (1 - tick / 100) for tick in ticks], [f"{tick} %" for tick in ticks])
     axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
-    _plain(axes.yaxis, 12)
-    axes.set_xlabel(picture["x"])
-    axes.set_ylabel(picture["y"])
-    _legend(axes)
+    _name_axes(axes, picture)
     return figure
 
 

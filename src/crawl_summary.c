@@ -49,10 +49,12 @@ enum figure {
 	FIGURES
 };
 
-static const struct {
+struct name {
 	const char *text;
 	const char *json;
-} figure_names[FIGURES] = {
+};
+
+static const struct name figure_names[FIGURES] = {
 	[PAGES] = {"pages", "pages"},
 	[REDIRECTS] = {"redirects", "redirects"},
 	[BYTES] = {"bytes", "bytes"},
@@ -71,10 +73,7 @@ enum duration {
 	DURATIONS
 };
 
-static const struct {
-	const char *text;
-	const char *json;
-} duration_names[DURATIONS] = {
+static const struct name duration_names[DURATIONS] = {
 	[ELAPSED] = {"seconds", "seconds"},
 	[PRODUCERS_ROOM] = {"producers, for room", "producers_waited_for_room"},
 	[PRODUCERS_ADDRESSES] = {"producers, for addresses", "producers_waited_for_addresses"},
