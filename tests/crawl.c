@@ -9,6 +9,7 @@
  */
 #include <pty.h>
 #include <sched.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -423,6 +424,35 @@ TEST(ending, interrupted_it_stores_what_was_fetched_sums_up_and_can_go_on)
 	resume_and_expect_the_rest();
 }
 
+TEST(ending, a_request_to_terminate_is_taken_like_an_interrupt)
+{
+	struct outcome outcome;
+
+	site_start(&site, PAGES);
+	outcome = crawl_until(CRAWL(site.url), 700, SIGTERM);
+	expect_success(outcome);
+	cr_expect_not_null(strstr(outcome.out, "\nstopped; --resume goes on\n"), "%s", outcome.out);
+	resume_and_expect_the_rest();
+}
+
+/* The time-out is a day. */
+TEST(ending, interrupted_it_waits_for_no_answer)
+{
+	char address[100];
+
+	site_start(&site, 200);
+	site_find(&site, "/empty")->manner = SITE_NEVER;
+	snprintf(address, sizeof address, "%sempty", site.url);
+	expect_exit(crawl_until(ARGUMENTS(SLUICE_CRAWL, "--delay", "0", "--timeout", "86400",
+					  "--quiet", address),
+				1, SIGINT),
+		    1);
+	cr_expect_eq(number("SELECT count(*) FROM pages"), 0);
+	site_find(&site, "/empty")->manner = SITE_WHOLE;
+	expect_success(run(CRAWL("--resume", "--quiet", "--depth", "0")));
+	cr_expect_eq(number("SELECT count(*) FROM pages"), 1);
+}
+
 /* A signal is taken when it is pending no more. */
 static bool
 is_pending(pid_t pid, int which)
@@ -482,6 +512,7 @@ TEST(ending, storage_that_fails_ends_it_with_one_line)
 	outcome = run(ARGUMENTS("/bin/sh", "-c", "trap '' XFSZ; ulimit -f 1000; exec \"$0\" \"$@\"",
 				SLUICE_CRAWL, "--delay", "0", "--max-bytes", "300000", site.url));
 	expect_complaint(outcome, 1, "sluice-crawl: crawl.db: ");
+	cr_expect_lt(site.requests, PAGES, "it went on fetching");
 	resume_and_expect_the_rest();
 }
 
@@ -550,6 +581,88 @@ TEST(crawl, what_robots_txt_forbids_is_a_row_and_no_request)
 	cr_expect_eq(site.requests, 0);
 }
 
+/* What is sent as robots.txt from now on; text is kept. */
+static void
+set_robots(int status, const char *text)
+{
+	site.robots.status = status;
+	site.robots.body = (char *)(uintptr_t)text;
+	site.robots.size = strlen(text);
+}
+
+/* Crawls "/" alone. error: that of its row, or NULL. */
+static void
+expect_start(const char *error, const char *detail)
+{
+	expect_exit(run(CRAWL("--quiet", "--depth", "0", site.url)), error != NULL);
+	cr_expect_str_eq(value("SELECT error FROM pages"), error != NULL ? error : "");
+	cr_expect(starts_with(value("SELECT detail FROM pages"), detail), "%s",
+		  value("SELECT detail FROM pages"));
+	cr_expect_eq(site_find(&site, "/")->requests, error == NULL);
+	site_find(&site, "/")->requests = 0;
+	cr_assert_eq(unlink("crawl.db"), 0);
+}
+
+#define FORBID_ALL "User-agent: *\nDisallow: /\n"
+
+TEST(crawl, where_robots_txt_cannot_be_had_nothing_is_fetched)
+{
+	site_start(&site, 200);
+	set_robots(500, "");
+	expect_start("robots.txt", "robots.txt: status 500");
+	set_robots(200, "User-agent: *\n");
+	site.robots.manner = SITE_CUT;
+	expect_start("broken connection", "robots.txt: ");
+	site.robots.manner = SITE_HANG_UP;
+	expect_start("broken connection", "robots.txt: ");
+}
+
+TEST(crawl, where_there_is_no_robots_txt_nothing_is_forbidden)
+{
+	site_start(&site, 200);
+	set_robots(404, FORBID_ALL);
+	expect_start(NULL, "");
+	set_robots(403, FORBID_ALL);
+	expect_start(NULL, "");
+}
+
+/* And where there are more than five there is none. */
+TEST(crawl, robots_txt_may_be_five_redirects_away)
+{
+	struct site_page *page;
+
+	site_start(&site, 200);
+	page = site_find(&site, "/plain.txt");
+	page->body = (char *)(uintptr_t)FORBID_ALL;
+	page->size = strlen(page->body);
+	set_robots(302, "");
+	site.robots.header = "Location: /plain.txt\r\n";
+	expect_start("robots.txt", "not allowed");
+	cr_expect_eq(page->requests, 1);
+	site.robots_requests = 0;
+	site.robots.header = "Location: /robots.txt\r\n";
+	expect_start(NULL, "");
+	cr_expect_eq(site.robots_requests, 1 + 5);
+}
+
+/* That is more than pages may have here; what is behind it does not count. */
+TEST(crawl, half_a_mebibyte_of_robots_txt_is_read)
+{
+	const size_t limit = 512 * 1024;
+	char *text = text_of_size(limit + strlen(FORBID_ALL));
+
+	site_start(&site, 200);
+	memset(text, '#', limit);
+	memcpy(text + limit - strlen(FORBID_ALL) - 1, "\n" FORBID_ALL, strlen(FORBID_ALL) + 1);
+	text[limit] = '\0';
+	set_robots(200, text);
+	expect_start("robots.txt", "not allowed");
+	memset(text, '#', limit);
+	memcpy(text + limit - 1, "\n" FORBID_ALL, strlen(FORBID_ALL) + 1);
+	set_robots(200, text);
+	expect_start(NULL, "");
+}
+
 static double
 seconds_now(void)
 {
@@ -582,6 +695,19 @@ TEST(crawl, delay_and_rate_keep_fetches_apart)
 	expect_spread("--rate", "20", 0.05);
 }
 
+/* The ten pages of expect_spread are nine fetches from the site; before robots.txt nobody knows. */
+TEST(crawl, a_delay_that_robots_txt_asks_for_is_kept)
+{
+	double begin;
+
+	site_start(&site, PAGES);
+	site_find(&site, "/")->link_count = 0;
+	set_robots(200, "User-agent: *\nCrawl-delay: 0.04\n");
+	begin = seconds_now();
+	expect_success(run(CRAWL("--max-pages", "10", "--quiet", site.url)));
+	cr_expect_geq(seconds_now() - begin, 8 * 0.04);
+}
+
 /* Failures of the first page. */
 
 static void
@@ -593,6 +719,31 @@ expect_failure(const char *url, const char *timeout, const char *error)
 	cr_expect_str_eq(value("SELECT error FROM pages"), error);
 	cr_expect_eq(number("SELECT count(*) FROM pages"), 1);
 	cr_assert_eq(unlink("crawl.db"), 0);
+}
+
+/* With what the site has of "/huge", sent in this manner. */
+static void
+expect_huge(size_t size, int manner, const char *error)
+{
+	struct site_page *page = site_find(&site, "/huge");
+	char address[100];
+
+	page->size = size;
+	page->manner = manner;
+	snprintf(address, sizeof address, "%shuge", site.url);
+	expect_exit(run(CRAWL("--quiet", "--depth", "0", address)), error[0] != '\0');
+	cr_expect_str_eq(value("SELECT error FROM pages"), error);
+	cr_assert_eq(unlink("crawl.db"), 0);
+}
+
+TEST(crawl, a_page_may_have_max_bytes_and_of_one_that_announces_more_nothing_is_awaited)
+{
+	site_start(&site, 200);
+	expect_huge(SITE_MAX_BYTES, SITE_WHOLE, "");
+	expect_huge(SITE_MAX_BYTES, SITE_UNANNOUNCED, "");
+	expect_huge(SITE_MAX_BYTES + 1, SITE_WHOLE, "too large");
+	expect_huge(SITE_MAX_BYTES + 1, SITE_UNANNOUNCED, "too large");
+	expect_huge(SITE_MAX_BYTES - 1, SITE_CUT, "too large"); /* ten more were announced */
 }
 
 /* No name has a part of more than 63 letters: to know that, nobody has to be asked. */

@@ -9,6 +9,7 @@
  * With NAIVE the same source is compiled as naive programs are written: with a frontier that waits
  * for room. That it comes to a standstill shows that there is something to defend against.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -18,12 +19,14 @@
 
 #include "../src/crawl.h"
 #include "../src/crawl_cycle.h"
+#include "../src/crew.h"
 #include "../src/memory.h"
 
 #include "crawl_held.h"
 #include "test.h"
 
 #undef frontier_take_back
+#undef crew_start
 
 #define COUNT 5000
 
@@ -101,6 +104,20 @@ take_back(struct frontier *frontier, const struct report *report)
 	taken++;
 }
 
+static unsigned started; /* crews */
+static unsigned may_start;
+
+/* Of the crew that is one too many the last thread cannot be started. */
+int
+start_crew(struct crew *crew, unsigned size, void (*role)(void *job, unsigned number), void *job)
+{
+	if (started++ < may_start)
+		return crew_start(crew, size, role, job);
+	if (size > 1)
+		crew_start(crew, size - 1, role, job);
+	return EAGAIN;
+}
+
 static const struct cycle_work work = {.fetch = fetch, .digest = digest};
 
 static struct hosts *hosts;
@@ -112,6 +129,8 @@ set_up(unsigned producers, unsigned capacity, unsigned with_fan)
 	memset(fetches, 0, sizeof fetches);
 	fetched = digested = taken = 0;
 	may_digest = may_take = broken_off_from = UINT_MAX;
+	started = 0;
+	may_start = UINT_MAX;
 	fan = with_fan;
 	hosts = hosts_new();
 	hosts_add(hosts, "h");
@@ -246,6 +265,16 @@ TEST(cycle, stopped_it_digests_what_was_fetched_and_ends)
 		cr_expect_eq(cycle_run(&cycle, 8, 2), 0);
 		cr_expect_geq(fetched, from);
 		cr_expect_leq(fetched, from + 8);
+		tear_down();
+	}
+}
+
+TEST(cycle, where_a_thread_cannot_be_started_it_says_so_and_ends)
+{
+	for (unsigned crews = 0; crews < 3; crews++) {
+		set_up(8, 1, COUNT);
+		may_start = crews;
+		cr_expect_eq(cycle_run(&cycle, 8, 2), EAGAIN);
 		tear_down();
 	}
 }

@@ -459,14 +459,6 @@ answer(int fd, const struct site_page *page)
 static bool
 respond(struct site *site, int fd, char *request)
 {
-	static const char robots[] = "# for all\nUser-agent: *\nDisallow: /private/\n";
-	static const struct site_page robots_page = {
-		.status = 200,
-		.header = "",
-		.type = "text/plain",
-		.body = (char *)(uintptr_t)robots,
-		.size = sizeof robots - 1,
-	};
 	static const struct site_page missing = {.status = 404, .header = ""};
 	char *path = request + strlen("GET ");
 	struct site_page *page;
@@ -479,7 +471,7 @@ respond(struct site *site, int fd, char *request)
 		site->robots_requests++;
 		if (site->on_request != NULL)
 			site->on_request(site, NULL, 0);
-		return answer(fd, &robots_page);
+		return site->robots.manner != SITE_HANG_UP && answer(fd, &site->robots);
 	}
 	page = site_find(site, path);
 	if (page == NULL) {
@@ -575,6 +567,8 @@ site_start(struct site *site, unsigned count)
 	site->port = ntohs(address.sin_port);
 	snprintf(site->url, sizeof site->url, "http://127.0.0.1:%u/", site->port);
 
+	site->robots = (struct site_page){.status = 200, .header = "", .type = "text/plain"};
+	append(&site->robots, "# for all\nUser-agent: *\nDisallow: /private/\n");
 	for (unsigned i = 0; i < count; i++)
 		add_numbered(site, i, count);
 	add_odd_pages(site);

@@ -62,6 +62,7 @@ struct site {
 	char url[64]; /* of "/" */
 	struct site_page *pages;
 	size_t page_count;
+	struct site_page robots; /* as it is sent; forbids /private/ */
 
 	/* Called by a server thread that has read a request, before it answers; or NULL. number counts
 	 * from 1; that for robots.txt is 0, and has no page. */
