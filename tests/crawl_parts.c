@@ -131,6 +131,11 @@ TEST(robots, the_group_that_names_the_program_is_the_one_that_counts)
 		allows("User-agent: sluice-crawler\nAllow: /\nUser-agent: *\nDisallow: /", "/b"));
 }
 
+TEST(robots, a_byte_order_mark_is_no_part_of_the_first_line)
+{
+	cr_expect_not(allows("\xef\xbb\xbfUser-agent: *\nDisallow: /", "/"));
+}
+
 TEST(robots, groups_of_one_name_are_one)
 {
 	const char *text = "User-agent: *\r\nDisallow: /a\rUser-agent: x\nDisallow: /c\n"
