@@ -78,7 +78,7 @@ clone() {
 # Runs scripts/regress there; its exit status is in $status then, what it printed in files.
 regress() {
   status=0
-  TMPDIR=$own/tmp timeout -k 5 250 "$own/clone/scripts/regress" "$@" >"$own/stdout" 2>"$own/stderr" || status=$?
+  TMPDIR=$own/tmp timeout -k 5 600 "$own/clone/scripts/regress" "$@" >"$own/stdout" 2>"$own/stderr" || status=$?
   cat "$own/stdout" "$own/stderr"
   leaves_nothing
 }
@@ -143,7 +143,7 @@ stopped_by() {
   local signal=$1 expected=$2 file=$3 status=0
   clone as_it_is
   # Too many pairs to end by itself.
-  TMPDIR=$own/tmp timeout -k 5 120 "$own/clone/scripts/regress" --only speed --pairs 100000 HEAD \
+  TMPDIR=$own/tmp timeout -k 5 600 "$own/clone/scripts/regress" --only speed --pairs 100000 HEAD \
     >"$own/log" 2>&1 & # timeout hands the signal on
   until compgen -G "$own/tmp/sluice-regress.*/$file" >/dev/null; do
     [[ -n $(jobs -r) ]] || { cat "$own/log" && return 1; }
