@@ -8,10 +8,38 @@
 #   tally                   waits for all; prints, in order, `ok NAME`, or `FAIL NAME` and what the
 #                           command printed; then `N passed, N failed`. Fails unless all passed
 #
-# $scratch is a folder of the script's own, removed when it ends.
+# $scratch is a folder of the script's own, removed when it ends. A script that is interrupted or
+# terminated ends what it has started, too.
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+trap 'tally_stop INT' INT
+trap 'tally_stop TERM' TERM
+
+# The descendants of process $1, but for the shell that asks.
+tally_descendants() {
+  local child
+  for child in $(ps -o pid= --ppid "$1"); do
+    [[ $child != "$BASHPID" ]] || continue
+    echo "$child"
+    tally_descendants "$child"
+  done
+}
+
+# Those are stopped before they are killed, or what they start meanwhile would be missed.
+tally_stop() {
+  local all='' before=none
+  trap '' INT TERM
+  while [[ $all != "$before" ]]; do
+    before=$all
+    all=$(tally_descendants $$)
+    # shellcheck disable=SC2086 # several
+    [[ -z $all ]] || kill -STOP $all 2>/dev/null || true
+  done
+  # shellcheck disable=SC2086
+  [[ -z $all ]] || kill -KILL $all 2>/dev/null || true
+  exit $((128 + $(kill -l "$1")))
+}
 
 tally_processors=$(nproc)
 tally_names=()
