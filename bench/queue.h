@@ -185,7 +185,7 @@ bench_ping(bench_put_fn *put, bench_get_fn *get, void *there, void *back, const 
 	uint64_t now = bench_now();
 
 	times->count = 0;
-	while (times->count < times->max && !bench_stopped(stop)) {
+	do { /* once, however late this thread begins */
 		uint64_t start = now;
 
 		if (put(there, start) != 0 || get(back, &item) != 0 || item != start) {
@@ -196,7 +196,7 @@ bench_ping(bench_put_fn *put, bench_get_fn *get, void *there, void *back, const 
 		times->ns[times->count++] = now - start;
 		tally.items++;
 		tally.sum += start;
-	}
+	} while (times->count < times->max && !bench_stopped(stop));
 	return tally;
 }
 

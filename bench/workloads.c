@@ -101,14 +101,14 @@ paced_produce(struct bench_worker *worker)
 	struct crew *crew = worker->crew;
 	struct bench_tally *tally = &worker->tally;
 
-	while (!bench_stopped(&crew->stop) && !tally->failed) {
+	do { /* once, however late this thread begins */
 		uint64_t item = worker->first + tally->items;
 
 		sleep_ns(300000);
 		tally->failed = crew->ops->put(crew->queue, item) != 0;
 		tally->items++;
 		tally->sum += item;
-	}
+	} while (!bench_stopped(&crew->stop) && !tally->failed);
 	done_sending(crew);
 }
 
