@@ -6,7 +6,8 @@
  * to the other. Counted are instructions, locked ones (with a lock prefix, or an exchange with memory),
  * and full fences (mfence). What the test's own frame costs is taken off: the instructions of a call
  * that does nothing. Nobody waits, the queues hold some items, and a thousand calls went before, so
- * this is the fast path. The numbers repeat exactly with the same compiler.
+ * this is the fast path. Each call is made for every cell of a line, of which the first costs more
+ * (cell_ring.h), and the numbers are the means. They repeat exactly with the same compiler.
  *
  * The first line names the compiler; bench/instructions.txt keeps what came out, and a test compares.
  */
@@ -27,6 +28,7 @@
 
 enum {
 	CAPACITY = 64,
+	LINE = 4,  /* cells in one */
 	ITEMS = 8, /* that are queued */
 	WARM_UP = 1000,
 	LONGEST = 60,     /* seconds: then SIGALRM ends the program */
@@ -117,8 +119,8 @@ make_every_call(void)
 	between_breakpoints(nothing);
 	for (size_t i = 0; flavours[i] != NULL; i++) {
 		flavours[i]->open();
-		for (int k = 0; k < 4; k++)
-			between_breakpoints(flavours[i]->call[k]);
+		for (int k = 0; k < 4 * LINE; k++)
+			between_breakpoints(flavours[i]->call[k / LINE]);
 	}
 }
 
@@ -194,6 +196,22 @@ next_call(pid_t child)
 	return cost;
 }
 
+/* The next call, for every cell of a line: the sums. */
+static struct cost
+next_line(pid_t child)
+{
+	struct cost sum = {0, 0, 0};
+
+	for (int i = 0; i < LINE; i++) {
+		const struct cost cost = next_call(child);
+
+		sum.instructions += cost.instructions;
+		sum.locked += cost.locked;
+		sum.fences += cost.fences;
+	}
+	return sum;
+}
+
 int
 main(void)
 {
@@ -229,10 +247,11 @@ main(void)
 	for (size_t i = 0; flavours[i] != NULL; i++) {
 		printf("%-8s", flavours[i]->name);
 		for (int k = 0; k < 4; k++) {
-			const struct cost cost = next_call(child);
+			const struct cost cost = next_line(child);
 
-			printf("   %4ld (%2ld,%2ld)", cost.instructions - frame.instructions,
-			       cost.locked, cost.fences);
+			printf(" %6.2f (%2g,%2g)",
+			       (double)cost.instructions / LINE - (double)frame.instructions,
+			       (double)cost.locked / LINE, (double)cost.fences / LINE);
 		}
 		printf("\n");
 	}

@@ -7,14 +7,15 @@
  * shapes are shuffled anew for each repetition. The default set is swept like the others: what its
  * ratios are away from 1 is the error of the method.
  *
- * How idle a set is, is measured too: a thread begins to wait where nothing comes, and another, on a
- * processor of its own, reads in /proc when it is asleep. That is late by up to one such reading.
+ * How idle a set is, is measured too: a thread that has just got many items, which makes for the longest
+ * bursts (park.h), begins to wait where nothing comes, and another, on a processor of its own, reads in
+ * /proc when it is asleep. That is late by up to one such reading.
  *
  * The choice. A set that is not asleep within 100 us (median) is refused: a queue that nobody uses
  * must cost nothing. So is one that loses more than a tenth in some shape, in three of four repetitions,
- * because nobody who runs that shape is helped by the others' gain. Of the rest the largest geometric mean of the ratios
- * wins: that treats twice as fast here and half as fast there as even. If it is ahead by no more than
- * twice the error, the default stays.
+ * because nobody who runs that shape is helped by the others' gain. Of the rest the largest geometric
+ * mean of the ratios wins: that treats twice as fast here and half as fast there as even. If it is ahead
+ * by no more than twice the error, the default stays.
  */
 #define _GNU_SOURCE /* sched_setaffinity, gettid */
 
@@ -77,7 +78,7 @@ struct shape {
 static const struct shape shapes[] = {
 	{OF(tuned_mpmc), 4, 2, 64},   {OF(tuned_mpmc), 8, 8, 64},   {OF(tuned_spmc), 1, 4, 64},
 	{OF(tuned_mpsc), 4, 1, 64},   {OF(tuned_spsc), 1, 1, 64},   {OF(tuned_mpmc), 4, 2, 1},
-	{OF(tuned_mpmc), 4, 2, 1024}, {OF(tuned_spsc), 1, 1, 1024},
+	{OF(tuned_mpmc), 4, 2, 1024}, {OF(tuned_spsc), 1, 1, 1024}, {OF(tuned_mpmc), 4, 2, 65536},
 };
 
 enum {
@@ -111,9 +112,11 @@ rate(const struct shape *shape, const struct sluice_options *with, unsigned int 
 
 struct waiter {
 	struct tuned_mpmc *queue;
-	atomic_int thread; /* its number in /proc */
-	atomic_uint waits; /* that it has begun */
-	uint64_t start_ns; /* of the last */
+	size_t stream;       /* items in one */
+	atomic_int thread;   /* its number in /proc */
+	atomic_uint streams; /* that are queued, or were */
+	atomic_uint waits;   /* that it has begun */
+	uint64_t start_ns;   /* of the last */
 };
 
 /* Where the program may run. */
@@ -142,10 +145,22 @@ wait_again_and_again(void *arg)
 	pin(1);
 	atomic_store(&waiter->thread, gettid());
 	do {
+		while (atomic_load(&waiter->streams) == atomic_load(&waiter->waits))
+			ck_pr_stall();
+		while (tuned_mpmc_try_get(waiter->queue, &item) == 0)
+			;
 		waiter->start_ns = bench_now();
 		atomic_fetch_add(&waiter->waits, 1);
 	} while (tuned_mpmc_get(waiter->queue, &item) == 0);
 	return NULL;
+}
+
+static void
+send_stream(struct waiter *waiter)
+{
+	for (size_t i = 0; i < waiter->stream; i++)
+		(void)tuned_mpmc_put(waiter->queue, 0);
+	atomic_fetch_add(&waiter->streams, 1);
 }
 
 /* Whether the thread whose /proc/.../stat this is sleeps. */
@@ -185,13 +200,13 @@ idle_ns(const struct sluice_options *with)
 {
 	double times[IDLE_TRIALS];
 	struct tuned_mpmc queue;
-	struct waiter waiter = {.queue = &queue};
+	struct waiter waiter = {.queue = &queue, .stream = with->pauses + 1};
 	pthread_t thread;
 	char path[64];
 	int stat;
 
 	pin(0);
-	if (tuned_mpmc_init(&queue, 1, with) != 0 ||
+	if (tuned_mpmc_init(&queue, 8 * waiter.stream, with) != 0 ||
 	    pthread_create(&thread, NULL, wait_again_and_again, &waiter) != 0) {
 		fputs("sluice-sweep: no memory, or no thread\n", stderr);
 		exit(1);
@@ -205,6 +220,7 @@ idle_ns(const struct sluice_options *with)
 		exit(1);
 	}
 	for (unsigned int i = 0; i < IDLE_TRIALS; i++) {
+		send_stream(&waiter);
 		while (atomic_load(&waiter.waits) == i)
 			ck_pr_stall();
 		while (!is_asleep(stat))
@@ -214,6 +230,7 @@ idle_ns(const struct sluice_options *with)
 	}
 	close(stat);
 	tuned_mpmc_close(&queue);
+	send_stream(&waiter); /* which is refused */
 	pthread_join(thread, NULL);
 	tuned_mpmc_destroy(&queue);
 	sched_setaffinity(0, sizeof(allowed), &allowed);
@@ -437,10 +454,10 @@ static const char usage[] =
 	"usage: sluice-sweep [--bursts=N,...] [--pauses=N,...] [--yields=N,...]\n"
 	"                    [--repetitions=N] [--milliseconds=N]\n"
 	"\n"
-	"Measures every combination of these beside the default options, in eight shapes, and "
+	"Measures every combination of these beside the default options, in nine shapes, and "
 	"says\n"
-	"which it would choose. The numbers left out are 8,16,32, 4,8,16,32, 1,2,4, 5 and 30; a\n"
-	"sweep of those takes two minutes.\n";
+	"which it would choose. The numbers left out are 2,4,8, 64,256,1024, 16,32, 5 and 30; a\n"
+	"sweep of those takes a minute.\n";
 
 /* Reads numbers up to most, separated by commas. Returns whether that is what there is. */
 static bool
@@ -523,9 +540,9 @@ int
 main(int argc, char **argv)
 {
 	struct values values[OPTIONS] = {
-		[BURSTS] = {"--bursts=", {8, 16, 32}, 3},
-		[PAUSES] = {"--pauses=", {4, 8, 16, 32}, 4},
-		[YIELDS] = {"--yields=", {1, 2, 4}, 3},
+		[BURSTS] = {"--bursts=", {2, 4, 8}, 3},
+		[PAUSES] = {"--pauses=", {64, 256, 1024}, 3},
+		[YIELDS] = {"--yields=", {16, 32}, 2},
 		[REPETITIONS] = {"--repetitions=", {5}, 1},
 		[MILLISECONDS] = {"--milliseconds=", {30}, 1},
 	};

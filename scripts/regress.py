@@ -160,8 +160,10 @@ def costs(folder, side):
     _, names, *rows = run(program(folder, side, "sluice-instructions")).splitlines()
     found = {}
     for row in rows:
-        for name, cost in zip(names.split(), re.findall(r"(\d+) \( *(\d+), *(\d+)\)", row)):
-            found[f"{row.split()[0]} {name}"] = tuple(map(int, cost))
+        for name, cost in zip(
+            names.split(), re.findall(r"([\d.]+) \( *([\d.]+), *([\d.]+)\)", row)
+        ):
+            found[f"{row.split()[0]} {name}"] = tuple(map(float, cost))
     if not found:
         raise Failure("sluice-instructions has counted nothing")
     return found
@@ -173,11 +175,11 @@ def compare_instructions(folder):
     base, tree = found["base"], found["tree"]
 
     def text(cost):
-        return f"{cost[0]} ({cost[1]}, {cost[2]})"
+        return "{:g} ({:g}, {:g})".format(*cost)
 
     differences = [
         (
-            verdict.LOSS if any(map(int.__gt__, after, base[call])) else verdict.GAIN,
+            verdict.LOSS if any(map(float.__gt__, after, base[call])) else verdict.GAIN,
             call,
             f"{text(base[call])} -> {text(after)} instructions (locked, fences)",
         )

@@ -174,6 +174,57 @@ TEST(park, it_looks_as_often_as_the_options_say_and_then_announces_itself)
 	sluice_priv_wait_end(&wait);
 }
 
+TEST(park, bursts_are_short_unless_many_items_have_passed_since_the_last_wait)
+{
+	static const struct sluice_options options = {8, 100, 0};
+	static const struct sluice_options fewer = {8, 3, 0};
+	struct sluice_priv_event event;
+	struct sluice_priv_wait wait;
+
+	sluice_priv_event_init(&event);
+	wait = sluice_priv_wait_begin(&event, &fewer, NULL);
+	cr_assert_eq(wait.pauses, 3);
+	wait = sluice_priv_wait_begin(&event, &options, NULL);
+	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_MIN);
+	sluice_priv_wait_tune(&wait, 1000, 0); /* the ring is small */
+	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_MIN);
+	event.passed = UINT32_MAX;
+	wait = sluice_priv_wait_begin(&event, &options, NULL);
+	sluice_priv_wait_tune(&wait, 49, 1000); /* the count goes round */
+	cr_assert_eq(wait.pauses, 50);
+	wait = sluice_priv_wait_begin(&event, &options, NULL);
+	sluice_priv_wait_tune(&wait, 149, 70);
+	cr_assert_eq(wait.pauses, 70);
+	wait = sluice_priv_wait_begin(&event, &options, NULL);
+	sluice_priv_wait_tune(&wait, 349, 1000);
+	cr_assert_eq(wait.pauses, 100);
+	wait = sluice_priv_wait_begin(&event, &options, NULL);
+	sluice_priv_wait_tune(&wait, 350, 1000);
+	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_MIN);
+	wait = sluice_priv_wait_begin(&event, &options, NULL);
+	sluice_priv_wait_tune(&wait, 330, 1000); /* another was here, who counted more */
+	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_MIN);
+	wait = sluice_priv_wait_begin(&event, &options, &(struct timespec){0});
+	sluice_priv_wait_tune(&wait, 430, 1000); /* there is a deadline */
+	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_TIMED);
+}
+
+TEST(park, each_burst_is_half_as_long_as_the_one_before)
+{
+	static const struct sluice_options options = {8, 100, 0};
+	static const unsigned pauses[] = {50, 25, 12, 6, 6, 6, 6};
+	struct sluice_priv_event event;
+	struct sluice_priv_wait wait;
+
+	sluice_priv_event_init(&event);
+	wait = sluice_priv_wait_begin(&event, &options, NULL);
+	sluice_priv_wait_tune(&wait, 50, 1000);
+	for (int i = 0; i < 7; i++) {
+		cr_assert_eq(wait.pauses, pauses[i], "burst %d: %u", i, wait.pauses);
+		cr_assert(sluice_priv_wait_step(&wait));
+	}
+}
+
 TEST(park, without_an_event_it_never_sleeps)
 {
 	struct sluice_priv_wait wait = sluice_priv_wait_begin(NULL, &at_once, NULL);

@@ -16,6 +16,46 @@ SLUICE_DEFINE(narrow, uint64_t)
 SLUICE_DEFINE(wide, struct parcel)
 SLUICE_DEFINE_CK_MPMC(gated, struct parcel)
 
+/* 100 items pass in and out; 1000 would be allowed, by the options. */
+#define LEARNS(NAME, FLAVOUR, ITEM, CAPACITY, PAUSES)                                              \
+	do {                                                                                       \
+		static const struct sluice_options options = {1, 1000, 0};                         \
+		struct NAME q;                                                                     \
+		ITEM item = {0};                                                                   \
+                                                                                                   \
+		cr_assert_eq(NAME##_init(&q, CAPACITY, &options), 0);                              \
+		for (int i = 0; i < 100; i++) {                                                    \
+			cr_assert_eq(NAME##_put(&q, item), 0);                                     \
+			cr_assert_eq(                                                              \
+				sluice_priv_wait_for_room(&q.priv, FLAVOUR, sizeof(ITEM), NULL)    \
+					.pauses,                                                   \
+				SLUICE_PRIV_PAUSES_MIN);                                           \
+			if (i < 99)                                                                \
+				cr_assert_eq(NAME##_get(&q, &item), 0);                            \
+		}                                                                                  \
+		cr_assert_eq(                                                                      \
+			sluice_priv_wait_for_item(&q.priv, FLAVOUR, sizeof(ITEM), NULL).pauses,    \
+			(PAUSES) < 99 ? (PAUSES) : 99);                                            \
+		for (int i = 0; i < 100; i++) {                                                    \
+			cr_assert_eq(NAME##_get(&q, &item), 0);                                    \
+			cr_assert_eq(NAME##_put(&q, item), 0);                                     \
+		}                                                                                  \
+		cr_assert_eq(                                                                      \
+			sluice_priv_wait_for_room(&q.priv, FLAVOUR, sizeof(ITEM), NULL).pauses,    \
+			(PAUSES) < 100 ? (PAUSES) : 100);                                          \
+		NAME##_destroy(&q);                                                                \
+	} while (0)
+
+TEST(queue, bursts_are_as_long_as_what_passed_and_as_the_ring_allows)
+{
+	LEARNS(narrow, 0u, uint64_t, 2, SLUICE_PRIV_PAUSES_MIN);
+	LEARNS(narrow, 0u, uint64_t, 64, 8);
+	LEARNS(narrow, 0u, uint64_t, 1024, 128);
+	LEARNS(wide, 0u, struct parcel, 64, 28);
+	LEARNS(wide, 0u, struct parcel, 1024, 448);
+	LEARNS(gated, SLUICE_PRIV_CK, struct parcel, 64, 28);
+}
+
 #define RUNS_OUT_OF_MEMORY(NAME, ALLOCATIONS)                                                      \
 	do {                                                                                       \
 		struct NAME q;                                                                     \
@@ -206,7 +246,9 @@ TEST(queue, what_different_sides_write_lies_in_different_lines)
 	const size_t apart[] = {
 		offsetof(struct sluice_priv_queue, closed),
 		offsetof(struct sluice_priv_queue, not_empty.word),
+		offsetof(struct sluice_priv_queue, not_empty.passed),
 		offsetof(struct sluice_priv_queue, not_full.word),
+		offsetof(struct sluice_priv_queue, not_full.passed),
 		offsetof(struct sluice_priv_queue, all_done.word),
 		offsetof(struct sluice_priv_queue, engine.cell.items.geometry),
 		offsetof(struct sluice_priv_queue, engine.cell.items.tail),

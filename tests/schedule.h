@@ -1022,6 +1022,7 @@ schedule_fails(const struct schedule *plan)
 #define ck_pr_fence_memory()              schedule_fence()
 #define ck_pr_fence_atomic_load()         schedule_fence_after_locked()
 #define ck_pr_stall()                     schedule_spin()
+#define SLUICE_PRIV_BACK_OFF              0 /* whoever was overtaken tries again at once */
 #define memcpy(to, from, size)            schedule_copy(to, from, size)
 
 /* futex.h is compiled, but what asks the kernel something goes by another name there. */

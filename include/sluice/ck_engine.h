@@ -90,6 +90,19 @@ sluice_priv_ck_full(const struct sluice_priv_ck_engine *engine)
 	return (int)(producer - ck_pr_load_uint(&engine->ring.c_head)) >= (int)engine->capacity;
 }
 
+/* Roughly, modulo 2^32: how much has come and gone meanwhile. */
+SLUICE_PRIV_INLINE uint32_t
+sluice_priv_ck_puts_about(const struct sluice_priv_ck_engine *engine)
+{
+	return ck_pr_load_uint(&engine->ring.p_tail);
+}
+
+SLUICE_PRIV_INLINE uint32_t
+sluice_priv_ck_gets_about(const struct sluice_priv_ck_engine *engine)
+{
+	return ck_pr_load_uint(&engine->ring.c_head);
+}
+
 SLUICE_PRIV_INLINE bool
 sluice_priv_ck_try_enter(struct sluice_priv_ck_engine *engine)
 {

@@ -64,6 +64,13 @@
  * times over; then it yields the processor a few times, attempting after each. The pauses leave the
  * other side's cache lines alone and let it run a stretch of the ring; the yields let it run at all
  * when it has no core. See SLUICE_OPTIONS_DEFAULT for the numbers.
+ *
+ * How long the first burst is, is learnt: as many pauses as items have passed since the last wait at the
+ * same event. Where items stream, who looks again at once finds a few, and soon waits again, beside the
+ * other side in the same lines; who lets a part of the ring run finds it whole. Where they come singly,
+ * the next one may come at once and is not to be kept waiting. Each burst is half as long as the one
+ * before, down to a few pauses, since what has not come in that time has stopped streaming. Who waits for
+ * no items (in join, at a gate) has short bursts only.
  */
 #ifndef SLUICE_PARK_H
 #define SLUICE_PARK_H
@@ -73,9 +80,11 @@
 /*
  * struct sluice_options - how long a thread looks before it sleeps.
  *
- * bursts: how often it pauses and attempts; pauses: pause instructions in one burst; yields: how
- * often it then yields and attempts. Each may be 0 and at most SLUICE_OPTION_MAX. All 0: sleep at
- * once. The whole of it should stay within tens of microseconds, or idle threads cost something.
+ * bursts: how often it pauses and attempts; pauses: how many pause instructions a burst has at most
+ * (fewer where the ring is small, where little has passed since the last wait, where there is a deadline, in
+ * join, and at the gate of a CK_ queue); yields: how often it then
+ * yields and attempts. Each may be 0 and at most SLUICE_OPTION_MAX. All 0: sleep at once. The whole of
+ * it should stay within tens of microseconds, or idle threads cost something.
  */
 struct sluice_options {
 	unsigned int bursts;
@@ -86,28 +95,24 @@ struct sluice_options {
 #define SLUICE_OPTION_MAX 1000000u
 
 /*
- * The defaults; what NULL options mean. Measured with uint64_t items on 2 cores of an AMD EPYC (Zen 4),
- * where a pause takes 26 ns and a yield to nobody 0.4 us, in Mitems/s, medians of 9, with the worst of
- * them where it tells more (one-sided queues where one side is alone):
+ * The defaults; what NULL options mean. Chosen by scripts/sweep on 2 cores of an AMD EPYC (Zen 4), where a
+ * pause takes 26 ns, a yield to nobody 0.4 us, and waking a thread on another core 25 us. Items a second
+ * as multiples of the default's, medians of 7 repetitions (the error of one is some 5 %, at 1:1/64 10), and
+ * how soon a thread sleeps for which nothing comes, after a stream, when bursts are longest:
  *
- *   bursts, pauses, yields   4:2/64   8:8/64   1:4/64   4:1/64   4:2/1   1:1/64 (worst)   1:1/1024
- *           16       8     64   153      151      178      157     4.3      223 (7)          313
- *            8       8     64   150      160      182      151     4.2      281 (10)         125
- *            4       8     64   159      161      173      143     4.1      292 (27)         321
- *            2       8     64   152      157      173      149     3.7      236 (17)         216
- *            4       4     64   143      142      164      143     7.3      282 (16)         315
- *            4      16     64   158      145      151      139     2.2      277 (10)         186
+ *   bursts, pauses, yields   4:2/64   1:4/64   1:1/64   4:2/1   4:2/1024   4:2/65536   asleep after
+ *        8    1024      32    1        1        1       1        1          1             77 us
+ *        8    1024       4    1.01     0.86     0.88    1.01     1.00       1.07          59
+ *        2    1024       4    0.98     0.68     0.47    0.92     0.99       0.99          47
+ *        8      64      32    1.06     0.99     1.00    0.99     0.99       0.59          28
+ *        8       8      32    1.02     1.03     1.05    0.96     0.68       0.52          25
+ *        2       8       4    1.07     0.71     0.45    0.80     0.70       0.53           9
  *
- * and in another run, of yields: 16 8 4 gave 137, 158, 193, 150, 4.3, 45 (7) and 277; 16 8 64 gave
- * 167, 189, 194, 173, 4.2, 246 (6) and 320.
- *
- * Few bursts, since they help only against a thread that runs on another core; on the same core nothing
- * can happen before the yield, and two threads that share one spend their time looking. Many yields,
- * since waking a thread on another core takes 25 us: who sleeps before the other side has woken up is
- * late himself, and so the two take turns at sleeping. All of it takes 27 us when nothing comes.
+ * Many pauses serve large rings, and no other has them. Bursts and yields keep who is late from sleeping:
+ * who sleeps before the other side has woken up makes that one late, and so the two take turns at it.
  */
 /* clang-format off */
-#define SLUICE_OPTIONS_DEFAULT { 4, 8, 64 }
+#define SLUICE_OPTIONS_DEFAULT { 8, 1024, 32 }
 /* clang-format on */
 
 /*
@@ -121,12 +126,16 @@ struct sluice_options {
  * epoch: the futex word; advances with every wake.
  * heavy: F1 is a heavy fence, because those who wake here are a lone side, whose F2 is a light one.
  *        Constant; false unless the owner of the event sets it before its use.
+ * passed: how many items had passed when the last wait began, modulo 2^32. A hint, apart from what wakers
+ *         read.
  */
 struct sluice_priv_event {
 	uint64_t word;
 	uint32_t epoch;
 	bool heavy;
-	char pad[SLUICE_PRIV_LINE];
+	char pad0[SLUICE_PRIV_LINE];
+	uint32_t passed;
+	char pad1[SLUICE_PRIV_LINE];
 };
 
 #define SLUICE_PRIV_WAITER     ((uint64_t)1 << 32)
@@ -139,6 +148,7 @@ sluice_priv_event_init(struct sluice_priv_event *event)
 	event->word = 0;
 	event->epoch = 0;
 	event->heavy = false;
+	event->passed = 0;
 }
 
 /* Takes up to n signals off the unsignalled waiters; returns how many. S1. */
@@ -237,10 +247,17 @@ struct sluice_priv_wait {
 	const struct sluice_options *options;
 	unsigned int bursts; /* done so far */
 	unsigned int yields;
-	uint32_t epoch; /* of W1 */
+	unsigned int pauses; /* in the next burst */
+	uint32_t epoch;      /* of W1 */
 	enum sluice_priv_wait_phase phase;
 };
 
+/* Bursts are not shorter than this, if the options allow it: a line takes that long between two cores. */
+#define SLUICE_PRIV_PAUSES_MIN 4u
+/* Nor longer than this where there is a deadline, which is looked at before each. */
+#define SLUICE_PRIV_PAUSES_TIMED 64u
+
+/* A wait whose bursts are short. */
 SLUICE_PRIV_INLINE struct sluice_priv_wait
 sluice_priv_wait_begin(struct sluice_priv_event *event, const struct sluice_options *options,
 		       const struct timespec *deadline)
@@ -252,9 +269,31 @@ sluice_priv_wait_begin(struct sluice_priv_event *event, const struct sluice_opti
 	wait.options = options;
 	wait.bursts = 0;
 	wait.yields = 0;
+	wait.pauses =
+		options->pauses < SLUICE_PRIV_PAUSES_MIN ? options->pauses : SLUICE_PRIV_PAUSES_MIN;
 	wait.epoch = 0;
 	wait.phase = SLUICE_PRIV_LOOKING;
 	return wait;
+}
+
+/*
+ * Makes the first burst as long as suits a stream, if there is one: a pause for each item of those that
+ * have passed by now, but for those that had when the last wait began; at most `most`.
+ */
+SLUICE_PRIV_INLINE void
+sluice_priv_wait_tune(struct sluice_priv_wait *wait, uint32_t passed, size_t most)
+{
+	const int32_t stretch = (int32_t)(passed - ck_pr_load_32(&wait->event->passed));
+	size_t pauses = stretch > 0 ? (size_t)stretch : 0; /* another may have counted more by now */
+
+	ck_pr_store_32(&wait->event->passed, passed);
+	if (pauses > most)
+		pauses = most;
+	if (wait->deadline != NULL && pauses > SLUICE_PRIV_PAUSES_TIMED)
+		pauses = SLUICE_PRIV_PAUSES_TIMED;
+	if (pauses > wait->pauses)
+		wait->pauses = pauses < wait->options->pauses ? (unsigned int)pauses
+							      : wait->options->pauses;
 }
 
 /*
@@ -273,8 +312,10 @@ sluice_priv_wait_step(struct sluice_priv_wait *wait)
 			unsigned int i;
 
 			wait->bursts++;
-			for (i = 0; i < wait->options->pauses; i++)
+			for (i = 0; i < wait->pauses; i++)
 				ck_pr_stall();
+			if (wait->pauses / 2 >= SLUICE_PRIV_PAUSES_MIN)
+				wait->pauses /= 2;
 			return true;
 		}
 		if (wait->yields < wait->options->yields || wait->event == NULL) {

@@ -8,6 +8,7 @@
  *   SLUICE_PRIV_INLINE, _SLOW, _COLD,  how functions of a header are declared
  *     _API
  *   SLUICE_PRIV_LIKELY, _LINE          a branch hint; the distance that keeps two words apart
+ *   sluice_priv_prefetch_to_write      asks for a cache line
  *   sluice_priv_*_acquire, _release    ck_pr operations whose names say their ordering
  *   sluice_priv_cas_64_2               the double-width compare-and-swap
  *   sluice_priv_fence_*                the fences of the waiting protocol; the heavy half of the
@@ -146,6 +147,21 @@ SLUICE_PRIV_INLINE void
 sluice_priv_assume_written(unsigned char *bytes)
 {
 	__asm__ __volatile__("" : : "r"(bytes) : "memory");
+}
+
+/*
+ * Asks for the line at this offset, to be written. Whatever it is: it need not be mapped, nor be written
+ * then. Intel's processors without PREFETCHW take it for no operation; gcc has its builtin give another
+ * instruction, unless told that there is this one.
+ */
+SLUICE_PRIV_INLINE void
+sluice_priv_prefetch_to_write(const unsigned char *base, uint64_t offset)
+{
+#if defined(__x86_64__)
+	__asm__ __volatile__("prefetchw (%0,%1)" : : "r"(base), "r"(offset));
+#else
+	__builtin_prefetch((const void *)((uintptr_t)base + offset), 1);
+#endif
 }
 
 /*
