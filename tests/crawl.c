@@ -633,6 +633,7 @@ TEST(crawl, robots_txt_may_be_five_redirects_away)
 
 	site_start(&site, 200);
 	page = site_find(&site, "/plain.txt");
+	free(page->body);
 	page->body = (char *)(uintptr_t)FORBID_ALL;
 	page->size = strlen(page->body);
 	set_robots(302, "");

@@ -550,6 +550,9 @@ listen_for_ever(void *argument)
 	return NULL;
 }
 
+/* Not allocated, as tests put other texts in its place. */
+static char robots[] = "# for all\nUser-agent: *\nDisallow: /private/\n";
+
 void
 site_start(struct site *site, unsigned count)
 {
@@ -567,8 +570,13 @@ site_start(struct site *site, unsigned count)
 	site->port = ntohs(address.sin_port);
 	snprintf(site->url, sizeof site->url, "http://127.0.0.1:%u/", site->port);
 
-	site->robots = (struct site_page){.status = 200, .header = "", .type = "text/plain"};
-	append(&site->robots, "# for all\nUser-agent: *\nDisallow: /private/\n");
+	site->robots = (struct site_page){
+		.status = 200,
+		.header = "",
+		.type = "text/plain",
+		.body = robots,
+		.size = strlen(robots),
+	};
 	for (unsigned i = 0; i < count; i++)
 		add_numbered(site, i, count);
 	add_odd_pages(site);

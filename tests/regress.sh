@@ -133,7 +133,7 @@ measures_both_halves() {
 writes_markdown() {
   clone more
   regress --only instructions --markdown "$own/table" as_it_is
-  grep -qE '^\| \*\*loss\*\* \| mpmc put \| [0-9]+ .* -> [0-9]+ .* \|$' "$own/table"
+  grep -qE '^\| \*\*loss\*\* \| mpmc put \| [0-9.]+ .* -> [0-9.]+ .* \|$' "$own/table"
   regress --only instructions as_it_is
   cmp "$own/table" "$own/clone/build/regress.md"
 }
@@ -157,8 +157,8 @@ stopped_by() {
 }
 
 check a_tree_costs_what_it_costs ends_with 0 '^same +28 calls: instruction for instruction' as_it_is --only instructions HEAD
-check one_instruction_more_in_put_is_a_loss ends_with 1 '^loss +mpmc put: [0-9]+ .*->' more --only instructions as_it_is
-check one_instruction_less_is_a_gain ends_with 0 '^gain +mpmc put: [0-9]+ .*->' as_it_is --only instructions more
+check one_instruction_more_in_put_is_a_loss ends_with 1 '^loss +mpmc put: [0-9.]+ .*->' more --only instructions as_it_is
+check one_instruction_less_is_a_gain ends_with 0 '^gain +mpmc put: [0-9.]+ .*->' as_it_is --only instructions more
 check the_working_tree_counts_and_not_its_commit changed_and_not_committed
 check both_halves_are_judged measures_both_halves
 check it_writes_a_table_for_a_pull_request writes_markdown

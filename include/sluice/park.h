@@ -284,7 +284,7 @@ SLUICE_PRIV_INLINE void
 sluice_priv_wait_tune(struct sluice_priv_wait *wait, uint32_t passed, size_t most)
 {
 	const int32_t stretch = (int32_t)(passed - ck_pr_load_32(&wait->event->passed));
-	size_t pauses = stretch > 0 ? (size_t)stretch : 0; /* another may have counted more by now */
+	size_t pauses = stretch > 0 ? (size_t)stretch : 0; /* below: another has counted more */
 
 	ck_pr_store_32(&wait->event->passed, passed);
 	if (pauses > most)
