@@ -278,14 +278,19 @@ sluice_priv_wait_begin(struct sluice_priv_event *event, const struct sluice_opti
 
 /*
  * Makes the first burst as long as suits a stream, if there is one: a pause for each item of those that
- * have passed by now, but for those that had when the last wait began; at most `most`.
+ * have passed by now, but for those that had when the last wait began; at most `most`. Without bursts
+ * there is nothing to learn for.
  */
 SLUICE_PRIV_INLINE void
 sluice_priv_wait_tune(struct sluice_priv_wait *wait, uint32_t passed, size_t most)
 {
-	const int32_t stretch = (int32_t)(passed - ck_pr_load_32(&wait->event->passed));
-	size_t pauses = stretch > 0 ? (size_t)stretch : 0; /* below: another has counted more */
+	int32_t stretch;
+	size_t pauses;
 
+	if (wait->options->bursts == 0)
+		return;
+	stretch = (int32_t)(passed - ck_pr_load_32(&wait->event->passed));
+	pauses = stretch > 0 ? (size_t)stretch : 0; /* below: another has counted more */
 	ck_pr_store_32(&wait->event->passed, passed);
 	if (pauses > most)
 		pauses = most;
