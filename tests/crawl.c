@@ -411,12 +411,14 @@ TEST(ending, killed_it_leaves_a_whole_database_and_goes_on_from_there)
 	}
 }
 
-TEST(ending, interrupted_it_stores_what_was_fetched_sums_up_and_can_go_on)
+/* In the middle of a crawl comes a signal that asks to end. */
+static void
+expect_end_by(int number_of_signal)
 {
 	struct outcome outcome;
 
 	site_start(&site, PAGES);
-	outcome = crawl_until(CRAWL(site.url), 700, SIGINT);
+	outcome = crawl_until(CRAWL(site.url), 700, number_of_signal);
 	expect_success(outcome);
 	cr_expect_not_null(strstr(outcome.out, "\nstopped; --resume goes on\n"), "%s", outcome.out);
 	/* At most those are missing whose fetch was broken off: one of each producer. */
@@ -424,15 +426,14 @@ TEST(ending, interrupted_it_stores_what_was_fetched_sums_up_and_can_go_on)
 	resume_and_expect_the_rest();
 }
 
+TEST(ending, interrupted_it_stores_what_was_fetched_sums_up_and_can_go_on)
+{
+	expect_end_by(SIGINT);
+}
+
 TEST(ending, a_request_to_terminate_is_taken_like_an_interrupt)
 {
-	struct outcome outcome;
-
-	site_start(&site, PAGES);
-	outcome = crawl_until(CRAWL(site.url), 700, SIGTERM);
-	expect_success(outcome);
-	cr_expect_not_null(strstr(outcome.out, "\nstopped; --resume goes on\n"), "%s", outcome.out);
-	resume_and_expect_the_rest();
+	expect_end_by(SIGTERM);
 }
 
 /* The time-out is a day. */
