@@ -70,9 +70,10 @@
  *   one close_discard, whatever races with close.
  *
  *   Sleeping. A thread that waits looks for some 20 microseconds, behind a stream of items into a large
- *   queue for 80 (Zen 4; see struct sluice_options), and then sleeps on a futex; asleep it costs nothing. Waking sleepers costs a put or get that finds none one load. Two residues: a thread
- *   suspended between its operation and its wake-up call delays the one waiter that it would have
- *   woken (a call that moves a batch: as many as it moved, at most 64; close: all, until another close;
+ *   queue for 80 (Zen 4, where nobody else wants the processor; see struct sluice_options), and then
+ *   sleeps on a futex; asleep it costs nothing. Waking sleepers costs a put or get that finds none one
+ *   load. Two residues: a thread suspended between its operation and its wake-up call delays the one
+ *   waiter that it would have woken (a call that moves a batch: as many as it moved, at most 64; close: all, until another close;
  *   the last task_done, and close_discard: those in join), and a thread suspended after it
  *   was woken, before it looks, delays one waiter that could have had what it was woken for. All others
  *   go on; where that waiter is the only consumer or producer, until the queue is full or empty. The
@@ -83,7 +84,7 @@
  *   its operation and its wake-up call the one waiter, until close.
  *
  *   With wide items (sizeof(T) > 8) in the cell ring a put may report "full" early while 64 other
- *   threads are in the middle of copying items in or out. Where the consumer is alone, its item counts
+ *   threads hold a slot: they copy an item in or out, or have copied it in and not yet won a cell. Where the consumer is alone, its item counts
  *   until it is copied out.
  *
  *   The one-sided flavours on the cell ring ask the kernel for membarrier(2), once a process, which takes

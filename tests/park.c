@@ -209,6 +209,18 @@ TEST(park, bursts_are_short_unless_many_items_have_passed_since_the_last_wait)
 	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_TIMED);
 }
 
+TEST(park, without_bursts_nothing_is_learnt)
+{
+	struct sluice_priv_event event;
+	struct sluice_priv_wait wait;
+
+	sluice_priv_event_init(&event);
+	wait = sluice_priv_wait_begin(&event, &at_once, NULL);
+	sluice_priv_wait_tune(&wait, 1000, 1000);
+	cr_assert_eq(wait.pauses, 0);
+	cr_assert_eq(event.passed, 0);
+}
+
 TEST(park, each_burst_is_half_as_long_as_the_one_before)
 {
 	static const struct sluice_options options = {8, 100, 0};

@@ -20,6 +20,7 @@ SLUICE_DEFINE_CK_MPMC(gated, struct parcel)
 #define LEARNS(NAME, FLAVOUR, ITEM, CAPACITY, PAUSES)                                              \
 	do {                                                                                       \
 		static const struct sluice_options options = {1, 1000, 0};                         \
+		static const struct timespec past = {0, 0};                                        \
 		struct NAME q;                                                                     \
 		ITEM item = {0};                                                                   \
                                                                                                    \
@@ -40,9 +41,14 @@ SLUICE_DEFINE_CK_MPMC(gated, struct parcel)
 			cr_assert_eq(NAME##_get(&q, &item), 0);                                    \
 			cr_assert_eq(NAME##_put(&q, item), 0);                                     \
 		}                                                                                  \
+		cr_assert_eq(NAME##_get(&q, &item), 0);                                            \
 		cr_assert_eq(                                                                      \
 			sluice_priv_wait_for_room(&q.priv, FLAVOUR, sizeof(ITEM), NULL).pauses,    \
 			(PAUSES) < 100 ? (PAUSES) : 100);                                          \
+		cr_assert_eq(                                                                      \
+			sluice_priv_wait_for_item(&q.priv, FLAVOUR, sizeof(ITEM), &past).pauses,   \
+			(PAUSES) < SLUICE_PRIV_PAUSES_TIMED ? (PAUSES)                             \
+							    : SLUICE_PRIV_PAUSES_TIMED);           \
 		NAME##_destroy(&q);                                                                \
 	} while (0)
 
@@ -54,6 +60,7 @@ TEST(queue, bursts_are_as_long_as_what_passed_and_as_the_ring_allows)
 	LEARNS(wide, 0u, struct parcel, 64, 28);
 	LEARNS(wide, 0u, struct parcel, 1024, 448);
 	LEARNS(gated, SLUICE_PRIV_CK, struct parcel, 64, 28);
+	LEARNS(gated, SLUICE_PRIV_CK, struct parcel, 1024, 448);
 }
 
 #define RUNS_OUT_OF_MEMORY(NAME, ALLOCATIONS)                                                      \

@@ -87,8 +87,8 @@
  * tells whether it is in use. A put marks a slot, writes it, and swaps its index into the ring; a get
  * takes the index, copies the item out, and takes the mark off. A thread suspended while it copies holds
  * one slot and stops nobody: there are SLUICE_PRIV_SPARE_SLOTS slots more than the capacity. Only when
- * that many threads are inside their copies at the same moment may a put say "full" a little early. A
- * put looks first at the slot that has the number of its cell, then at the spare ones, then at all: no
+ * that many threads hold a slot at the same moment, while they copy or between their copy and the swap,
+ * may a put say "full" a little early. A put looks first at the slot that has the number of its cell, then at the spare ones, then at all: no
  * word is shared by all puts, or by all gets. Where both sides are alone, each cell has its slot, without
  * a mark: the cell is freed after the copy.
  *
@@ -388,7 +388,7 @@ sluice_priv_cells_seek_head(const struct sluice_priv_cells *ring,
 /*
  * After another was faster: lets it run a stretch, since two that swap in the same line wait for it at
  * every item, and one alone does not. 4:2/65536 moved 185 Mitems/s with this, 151 without, and as much
- * within the error with 16 pauses or 256. It is bounded, so progress is what it was. Returns where to go on:
+ * within the error with 16 pauses or 256, in one run of a bare loop. It is bounded, so progress is what it was. Returns where to go on:
  * at the hint as it is by then, if that is further on.
  */
 SLUICE_PRIV_SLOW uint64_t

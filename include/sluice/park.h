@@ -81,10 +81,10 @@
  * struct sluice_options - how long a thread looks before it sleeps.
  *
  * bursts: how often it pauses and attempts; pauses: how many pause instructions a burst has at most
- * (fewer where the ring is small, where little has passed since the last wait, where there is a deadline, in
- * join, and at the gate of a CK_ queue); yields: how often it then
- * yields and attempts. Each may be 0 and at most SLUICE_OPTION_MAX. All 0: sleep at once. The whole of
- * it should stay within tens of microseconds, or idle threads cost something.
+ * (fewer where the ring is small, where little has passed since the last wait, where there is a deadline,
+ * in join, and at the gate of a CK_ queue); yields: how often it then yields and attempts. Each may be 0
+ * and at most SLUICE_OPTION_MAX. All 0: sleep at once. The whole of it should stay within tens of
+ * microseconds, or idle threads cost something.
  */
 struct sluice_options {
 	unsigned int bursts;
@@ -126,8 +126,8 @@ struct sluice_options {
  * epoch: the futex word; advances with every wake.
  * heavy: F1 is a heavy fence, because those who wake here are a lone side, whose F2 is a light one.
  *        Constant; false unless the owner of the event sets it before its use.
- * passed: how many items had passed when the last wait began, modulo 2^32. A hint, apart from what wakers
- *         read.
+ * passed: how many items had passed when the last wait began, modulo 2^32; of 2^31 and more since then
+ *         nothing is learnt. A hint, apart from what wakers read.
  */
 struct sluice_priv_event {
 	uint64_t word;
