@@ -271,12 +271,12 @@ bench_allocate(size_t size)
 		NAME##_close((struct NAME *)queue);                                                \
 	}                                                                                          \
                                                                                                    \
-	static inline int NAME##_bench_put(void *queue, uint64_t number)                           \
+	BENCH_INLINE int NAME##_bench_put(void *queue, uint64_t number)                            \
 	{                                                                                          \
 		return NAME##_put((struct NAME *)queue, ITEM##_of(number));                        \
 	}                                                                                          \
                                                                                                    \
-	static inline int NAME##_bench_get(void *queue, uint64_t *number)                          \
+	BENCH_INLINE int NAME##_bench_get(void *queue, uint64_t *number)                           \
 	{                                                                                          \
 		ITEM item = ITEM##_none();                                                         \
 		int error = NAME##_get((struct NAME *)queue, &item);                               \
@@ -287,12 +287,12 @@ bench_allocate(size_t size)
 		return 0;                                                                          \
 	}                                                                                          \
                                                                                                    \
-	static inline int NAME##_bench_try_put(void *queue, uint64_t number)                       \
+	BENCH_INLINE int NAME##_bench_try_put(void *queue, uint64_t number)                        \
 	{                                                                                          \
 		return NAME##_try_put((struct NAME *)queue, ITEM##_of(number));                    \
 	}                                                                                          \
                                                                                                    \
-	static inline int NAME##_bench_try_get(void *queue, uint64_t *number)                      \
+	BENCH_INLINE int NAME##_bench_try_get(void *queue, uint64_t *number)                       \
 	{                                                                                          \
 		ITEM item = ITEM##_none();                                                         \
 		int error = NAME##_try_get((struct NAME *)queue, &item);                           \
