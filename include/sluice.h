@@ -50,8 +50,7 @@
  *   CK_SPMC, CK_SPSC   wait-free*   lock-free   nobody**
  *   CK_MPMC            blocking     lock-free   in put, at the gate: other producers; no consumer**
  *
- *   *  Waking a sleeper is lock-free, and so is what happens once the queue is closed. A wide item of
- *      SPMC (sizeof(T) > 8) may have to look at all slots for a free one.
+ *   *  Waking a sleeper is lock-free, and so is what happens once the queue is closed.
  *   ** But while a put that began before close stays inside, a closed queue is not drained: gets find
  *      what there is, then wait (try_get: EAGAIN) instead of answering EPIPE; so does close_discard.
  *      At any time, join may wait for the item of a put that is inside and that no get finds yet.
@@ -73,19 +72,21 @@
  *   queue for 80 (Zen 4, where nobody else wants the processor; see struct sluice_options), and then
  *   sleeps on a futex; asleep it costs nothing. Waking sleepers costs a put or get that finds none one
  *   load. Two residues: a thread suspended between its operation and its wake-up call delays the one
- *   waiter that it would have woken (a call that moves a batch: as many as it moved, at most 64; close: all, until another close;
- *   the last task_done, and close_discard: those in join), and a thread suspended after it
- *   was woken, before it looks, delays one waiter that could have had what it was woken for. All others
+ *   waiter that it would have woken (a call that moves a batch: as many as it moved, at most 64; close:
+ *   all, until another close; the last task_done, and close_discard: those in join), and a thread suspended
+ *   after it was woken, before it looks, delays one waiter that could have had what it was woken for. All others
  *   go on; where that waiter is the only consumer or producer, until the queue is full or empty. The
  *   suspended thread, the next wake that finds more sleepers than wakes under way, or close ends it.
  *
  *   A thread that never goes on keeps what it holds: a get its item (so join does not return), a wide put
- *   or get one of 64 spare slots, a put inside the gate of a CK_ queue that gate, and a thread between
- *   its operation and its wake-up call the one waiter, until close.
+ *   one of 64 spare slots, a put inside the gate of a CK_ queue that gate, and a thread between its
+ *   operation and its wake-up call the one waiter, until close.
  *
- *   With wide items (sizeof(T) > 8) in the cell ring a put may report "full" early while 64 other
- *   threads hold a slot: they copy an item in or out, or have copied it in and not yet won a cell. Where the consumer is alone, its item counts
- *   until it is copied out.
+ *   Wide items (sizeof(T) > 8) of many producers in the cell ring: while 64 other puts hold a spare slot,
+ *   suspended or copying, and one more has begun before them, try_put may report "full" early, put_until
+ *   may time out early, and put yields the processor until one of them goes on (to none of a lower
+ *   real-time priority). Where the consumer is alone, its item counts until it is copied out.
+ *   A call that gets keeps up to two items on its stack.
  *
  *   The one-sided flavours on the cell ring ask the kernel for membarrier(2), once a process, which takes
  *   some 15 ms in the first init that comes after threads were started. Where it is not to be had, they
@@ -240,7 +241,7 @@ sluice_deadline(uint64_t nanoseconds)
                                                                                                    \
 	SLUICE_PRIV_API void NAME##_destroy(struct NAME *q_)                                       \
 	{                                                                                          \
-		sluice_priv_destroy(&q_->priv, FLAVOUR, sizeof(NAME##_priv_item));                 \
+		sluice_priv_destroy(&q_->priv, FLAVOUR);                                           \
 	}                                                                                          \
                                                                                                    \
 	SLUICE_PRIV_INLINE int NAME##_put(struct NAME *q_, NAME##_priv_item item_)                 \

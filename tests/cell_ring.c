@@ -182,12 +182,12 @@ TEST(cell_ring, the_end_is_decided_once_and_the_counts_stay_true)
 				cr_assert_eq(ring_put(&ring, i), 0);
 				cr_assert_eq(ring_get(&ring, &value), 0);
 			}
-			end = sluice_priv_cells_end(&ring, many);
+			end = sluice_priv_cells_end(&ring, false);
 			cr_assert_eq(sluice_priv_cells_count(&ring.geometry, end), items);
-			cr_assert(sluice_priv_cells_drained(&ring, many));
+			cr_assert(sluice_priv_cells_drained(&ring, false));
 			/* Whatever is put and taken behind it, also from hints that lag behind by laps. */
 			for (int late = 0; late < 3; late++) {
-				cr_assert_eq(sluice_priv_cells_end(&ring, many), end);
+				cr_assert_eq(sluice_priv_cells_end(&ring, false), end);
 				cr_assert_eq(sluice_priv_cells_puts(&ring), items);
 				cr_assert_eq(sluice_priv_cells_gets(&ring), items);
 				ring.tail = 0;
@@ -208,13 +208,13 @@ TEST(cell_ring, a_ring_is_drained_when_all_below_its_end_are_taken)
 	ring_open(&ring, 2);
 	cr_assert_eq(ring_put(&ring, 5), 0);
 	cr_assert_eq(ring_put(&ring, 6), 0);
-	cr_assert_not(sluice_priv_cells_drained(&ring, many));
+	cr_assert_not(sluice_priv_cells_drained(&ring, false));
 	cr_assert_eq(ring_get(&ring, &value), 0);
 	cr_assert_eq(ring_put(&ring, 7), 0); /* too late: the end is decided */
-	cr_assert_not(sluice_priv_cells_drained(&ring, many));
+	cr_assert_not(sluice_priv_cells_drained(&ring, false));
 	cr_assert_eq(ring_get(&ring, &value), 0);
 	cr_assert_eq(value, 6);
-	cr_assert(sluice_priv_cells_drained(&ring, many));
+	cr_assert(sluice_priv_cells_drained(&ring, false));
 	sluice_priv_cells_destroy(&ring);
 }
 
@@ -233,16 +233,16 @@ TEST(cell_ring, the_rest_is_decided_once_and_nothing_in_it_is_taken_for_got)
 			for (uint64_t i = 0; i < taken; i++)
 				cr_assert_eq(ring_get(&ring, &value), 0);
 			cr_assert_eq(sluice_priv_cells_gets(&ring), taken);
-			cr_assert_eq(sluice_priv_cells_discard(&ring, many), capacity - taken);
+			cr_assert_eq(sluice_priv_cells_discard(&ring, false), capacity - taken);
 			cr_assert_eq(sluice_priv_cells_puts(&ring), taken); /* it counts no more */
 			cr_assert_eq(sluice_priv_cells_gets(&ring), taken);
-			rest = sluice_priv_cells_rest(&ring, many);
+			rest = sluice_priv_cells_rest(&ring, false);
 			cr_assert_eq(sluice_priv_cells_count(&ring.geometry, rest), taken);
 			while (ring_get(&ring, &value) == 0)
 				;
-			cr_assert_eq(sluice_priv_cells_discard(&ring, many), 0);
-			cr_assert_eq(sluice_priv_cells_rest(&ring, many), rest);
-			cr_assert(sluice_priv_cells_drained(&ring, many));
+			cr_assert_eq(sluice_priv_cells_discard(&ring, false), 0);
+			cr_assert_eq(sluice_priv_cells_rest(&ring, false), rest);
+			cr_assert(sluice_priv_cells_drained(&ring, false));
 			cr_assert_eq(sluice_priv_cells_puts(&ring), taken);
 			cr_assert_eq(sluice_priv_cells_gets(&ring), taken);
 			sluice_priv_cells_destroy(&ring);
@@ -256,8 +256,8 @@ TEST(cell_ring, without_a_discard_the_rest_is_what_lies_behind_the_end)
 
 	ring_open(&ring, 2);
 	cr_assert_eq(ring_put(&ring, 5), 0);
-	cr_assert_eq(sluice_priv_cells_rest(&ring, many), sluice_priv_cells_end(&ring, many));
-	cr_assert_eq(sluice_priv_cells_rest(&ring, many), ring.tail);
+	cr_assert_eq(sluice_priv_cells_rest(&ring, false), sluice_priv_cells_end(&ring, false));
+	cr_assert_eq(sluice_priv_cells_rest(&ring, false), ring.tail);
 	sluice_priv_cells_destroy(&ring);
 }
 
@@ -317,9 +317,9 @@ TEST(cell_ring, in_a_ring_of_one_cell_nothing_can_be_got_while_the_lone_consumer
 	place = sluice_priv_cells_walk_head(&ring.geometry, ring.head);
 	cr_assert_eq(place.result, EAGAIN);
 	cr_assert_eq(place.ticket, ring.head);
-	cr_assert_eq(sluice_priv_cells_end(&ring, many), ring.head);
-	cr_assert(sluice_priv_cells_drained(&ring, many));
-	cr_assert_eq(sluice_priv_cells_discard(&ring, many), 0);
+	cr_assert_eq(sluice_priv_cells_end(&ring, false), ring.head);
+	cr_assert(sluice_priv_cells_drained(&ring, false));
+	cr_assert_eq(sluice_priv_cells_discard(&ring, false), 0);
 	sluice_priv_cells_destroy(&ring);
 }
 
@@ -330,252 +330,290 @@ struct wide {
 };
 
 static int
-wide_put(struct sluice_priv_cell_engine *engine, struct sluice_priv_sides sides, uint64_t value,
-	 bool *slot_returned)
+wide_put(struct sluice_priv_cell_engine *engine, struct sluice_priv_sides sides, uint64_t value)
 {
 	const struct wide item = {{value, value + 1, value + 2}};
 	const uint32_t closed = 0;
 	size_t moved;
 
-	*slot_returned = false;
 	return sluice_priv_cell_put(engine, sides, &closed, (const unsigned char *)&item, 1,
-				    sizeof(item), &moved, slot_returned);
+				    sizeof(item), &moved);
 }
 
-static bool
-wide_get(struct sluice_priv_cell_engine *engine, struct sluice_priv_sides sides, struct wide *item)
-{
-	const uint32_t closed = 0;
-
-	return sluice_priv_cell_get(engine, sides, &closed, (unsigned char *)item, 1,
-				    sizeof(*item)) == 1;
-}
-
-static uint64_t *
-wide_slot(const struct sluice_priv_cell_engine *engine, uint64_t slot)
-{
-	return sluice_priv_cell_slot(engine, sizeof(struct wide), slot);
-}
-
-/* For the item of this ticket. */
-static int
-wide_take_slot(struct sluice_priv_cell_engine *engine, struct sluice_priv_sides sides,
-	       uint64_t ticket, uint64_t *slot)
-{
-	return sluice_priv_cell_take_slot(engine, sides, sizeof(struct wide), ticket, slot);
-}
-
-static bool
-is_marked(const struct sluice_priv_cell_engine *engine, uint64_t slot)
-{
-	return wide_slot(engine, slot)[SLUICE_PRIV_MARK] != 0;
-}
+/* The first word of the item, or NOTHING. */
+#define NOTHING UINT64_MAX
 
 static uint64_t
-count_marks(const struct sluice_priv_cell_engine *engine, size_t capacity)
+wide_get(struct sluice_priv_cell_engine *engine, struct sluice_priv_sides sides)
 {
-	uint64_t marks = 0;
+	const uint32_t closed = 0;
+	unsigned char scratch[sizeof(struct wide)];
+	struct wide item;
 
-	for (uint64_t slot = 0; slot < capacity + SLUICE_PRIV_SPARE_SLOTS; slot++)
-		marks += is_marked(engine, slot);
-	return marks;
+	if (sluice_priv_cell_get(engine, sides, &closed, (unsigned char *)&item, 1, sizeof(item),
+				 scratch) == 0)
+		return NOTHING;
+	cr_assert(item.words[1] == item.words[0] + 1 && item.words[2] == item.words[0] + 2);
+	return item.words[0];
 }
 
-/* Those in which slots have marks. */
-static const struct sluice_priv_sides marking[] = {
-	{false, false, false}, {true, false, false}, {false, true, false}};
+static void
+wide_init(struct sluice_priv_cell_engine *engine, struct sluice_priv_sides sides, size_t capacity)
+{
+	cr_assert_eq(
+		sluice_priv_cell_init(engine, sides.lone_producer, capacity, sizeof(struct wide)),
+		0);
+}
 
-#define FOR_EACH_MARKING(sides)                                                                    \
-	for (size_t sides##_at = 0; sides##_at < sizeof(marking) / sizeof(marking[0]);             \
-	     sides##_at++)                                                                         \
-		for (const struct sluice_priv_sides sides = marking[sides##_at], *once = &sides;   \
+static void
+wide_destroy(struct sluice_priv_cell_engine *engine)
+{
+	sluice_priv_cell_destroy(engine);
+}
+
+/* As a put does that goes no further: the cell of this ticket, which is free. */
+static void
+claim(const struct sluice_priv_cell_engine *engine, uint64_t ticket)
+{
+	uint64_t *const cell = sluice_priv_cells_at(&engine->items.geometry, ticket);
+
+	cr_assert_eq(cell[SLUICE_PRIV_STATE],
+		     sluice_priv_cells_free_state(&engine->items.geometry, ticket));
+	cell[SLUICE_PRIV_STATE] |= SLUICE_PRIV_CELL_CLAIMED;
+}
+
+/* Takes all that are on the stack, and puts them back. `slots` says of each whether it was seen. */
+static size_t
+count_spare(const struct sluice_priv_cell_engine *engine, bool *slots)
+{
+	uint64_t taken[SLUICE_PRIV_SPARE_SLOTS + 1];
+	size_t count = 0;
+
+	while ((taken[count] = sluice_priv_slots_pop(&engine->slots)) != SLUICE_PRIV_NO_SLOT) {
+		cr_assert_not(slots[taken[count]], "a slot is in two places");
+		slots[taken[count]] = true;
+		count++;
+		cr_assert_leq(count, SLUICE_PRIV_SPARE_SLOTS);
+	}
+	for (size_t i = 0; i < count; i++)
+		sluice_priv_slots_push(&engine->slots, taken[i]);
+	return count;
+}
+
+/* Each slot belongs to one cell, or is on the stack, but for so many. */
+static void
+assert_slots(const struct sluice_priv_cell_engine *engine, size_t missing)
+{
+	const struct sluice_priv_geometry *const g = &engine->items.geometry;
+	bool slots[4096] = {false};
+
+	for (uint64_t offset = 0; offset < g->bytes; offset += SLUICE_PRIV_CELL_BYTES) {
+		const uint64_t slot = sluice_priv_cells_at(g, offset)[SLUICE_PRIV_VALUE] ^
+				      sluice_priv_slot_of_cell(g, offset);
+
+		cr_assert_lt(slot, g->bytes / SLUICE_PRIV_CELL_BYTES + SLUICE_PRIV_SPARE_SLOTS);
+		cr_assert_not(slots[slot], "a slot is in two places");
+		slots[slot] = true;
+	}
+	cr_assert_eq(count_spare(engine, slots), SLUICE_PRIV_SPARE_SLOTS - missing);
+}
+
+static const struct sluice_priv_sides all_sides[] = {
+	{false, false, false}, {true, false, false}, {false, true, false}, {true, true, false}};
+
+#define FOR_EACH_SIDES(sides)                                                                      \
+	for (size_t sides##_at = 0; sides##_at < 4; sides##_at++)                                  \
+		for (const struct sluice_priv_sides sides = all_sides[sides##_at], *once = &sides; \
 		     once != NULL; once = NULL)
 
-/* Whichever slots they are: those of the next cells, or any. */
-TEST(cell_ring, threads_that_hold_slots_take_no_room_as_long_as_spare_ones_are_left)
+/* A cell's value that names its own slot is 0, so only a put that steps over another changes one. */
+TEST(cell_ring, each_cell_has_its_slot_and_keeps_it)
 {
-	FOR_EACH_MARKING(sides)
+	FOR_EACH_SIDES(sides)
 	{
 		FOR_EACH_CAPACITY(capacity)
 		{
 			struct sluice_priv_cell_engine engine;
-			struct wide item;
-			bool slot_returned;
-			uint64_t held;
 
-			cr_assert_eq(sluice_priv_cell_init(&engine, capacity, sizeof(item)), 0);
-			for (uint64_t i = 0; i < SLUICE_PRIV_SPARE_SLOTS; i++)
-				cr_assert_eq(wide_take_slot(&engine, sides,
-							    i * SLUICE_PRIV_CELL_BYTES, &held),
-					     0);
+			wide_init(&engine, sides, capacity);
 			for (uint64_t lap = 0; lap < 3; lap++) {
-				for (uint64_t i = 0; i < capacity; i++)
-					cr_assert_eq(
-						wide_put(&engine, sides, lap + i, &slot_returned),
-						0);
-				cr_assert_eq(wide_put(&engine, sides, 0, &slot_returned), EAGAIN);
-				cr_assert_not(
-					slot_returned); /* full was seen before a slot was taken */
 				for (uint64_t i = 0; i < capacity; i++) {
-					cr_assert(wide_get(&engine, sides, &item));
-					cr_assert_eq(item.words[0], lap + i);
-					cr_assert_eq(item.words[2], lap + i + 2);
+					cr_assert_eq(wide_put(&engine, sides, lap + i), 0);
+					cr_assert_eq(*sluice_priv_slot_at(&engine.slots, i),
+						     lap + i);
 				}
+				cr_assert_eq(wide_put(&engine, sides, 0), EAGAIN);
+				for (uint64_t i = 0; i < capacity; i++)
+					cr_assert_eq(wide_get(&engine, sides), lap + i);
+				cr_assert_eq(wide_get(&engine, sides), NOTHING);
 			}
-			cr_assert_eq(count_marks(&engine, capacity), SLUICE_PRIV_SPARE_SLOTS);
-			sluice_priv_cell_destroy(&engine, sizeof(item));
+			if (!sides.lone_producer)
+				assert_slots(&engine, 0);
+			wide_destroy(&engine);
 		}
 	}
 }
 
-TEST(cell_ring, every_slot_is_found_whichever_is_the_last_that_is_free)
+TEST(cell_ring, puts_step_over_claimed_cells_as_long_as_there_are_spare_slots)
 {
-	FOR_EACH_MARKING(sides)
-	{
-		FOR_EACH_CAPACITY(capacity)
-		{
-			const uint64_t slots = capacity + SLUICE_PRIV_SPARE_SLOTS;
-			struct sluice_priv_cell_engine engine;
-			uint64_t slot;
-
-			cr_assert_eq(sluice_priv_cell_init(&engine, capacity, sizeof(struct wide)),
-				     0);
-			for (uint64_t i = 0; i < slots; i++) {
-				cr_assert_eq(wide_take_slot(&engine, sides, 0, &slot), 0);
-				cr_assert_lt(slot, slots);
-				cr_assert_eq(count_marks(&engine, capacity), i + 1);
-			}
-			for (uint64_t last = 0; last < slots; last++) {
-				cr_assert_eq(wide_take_slot(&engine, sides, 0, &slot), EAGAIN);
-				sluice_priv_cell_free_slot(wide_slot(&engine, last));
-				cr_assert_eq(wide_take_slot(&engine, sides, 0, &slot), 0);
-				cr_assert_eq(slot, last);
-			}
-			sluice_priv_cell_destroy(&engine, sizeof(struct wide));
-		}
-	}
-}
-
-TEST(cell_ring, without_a_slot_a_put_says_full)
-{
-	FOR_EACH_MARKING(sides)
-	{
-		struct sluice_priv_cell_engine engine;
-		bool slot_returned;
-		uint64_t slot;
-
-		cr_assert_eq(sluice_priv_cell_init(&engine, 2, sizeof(struct wide)), 0);
-		while (wide_take_slot(&engine, sides, 0, &slot) == 0)
-			;
-		cr_assert_eq(wide_put(&engine, sides, 1, &slot_returned), EAGAIN);
-		cr_assert_eq(sluice_priv_cells_puts(&engine.items), 0);
-		sluice_priv_cell_free_slot(wide_slot(&engine, 1));
-		cr_assert_eq(wide_put(&engine, sides, 1, &slot_returned), 0);
-		sluice_priv_cell_destroy(&engine, sizeof(struct wide));
-	}
-}
-
-TEST(cell_ring, slots_do_not_overlap_and_their_words_are_aligned)
-{
-	for (size_t bytes = 9; bytes < 70; bytes++) {
-		const size_t apart = sluice_priv_cell_slot_bytes(bytes);
-
-		cr_assert_geq(apart, sizeof(uint64_t) + bytes);
-		cr_assert_lt(apart, 2 * sizeof(uint64_t) + bytes);
-		cr_assert_eq(apart % sizeof(uint64_t), 0);
-	}
-}
-
-/* A get that is being made has taken the ticket, and reads the slot: nobody writes there. */
-TEST(cell_ring, a_slot_whose_item_is_being_read_is_not_used_again)
-{
-	FOR_EACH_MARKING(sides)
-	{
-		FOR_EACH_CAPACITY(capacity)
-		{
-			struct sluice_priv_cell_engine engine;
-			struct sluice_priv_cells *const ring = &engine.items;
-			const struct sluice_priv_geometry *const g = &ring->geometry;
-			struct wide item;
-			uint64_t ticket = 0;
-			uint64_t slot = 0;
-			bool slot_returned;
-
-			cr_assert_eq(sluice_priv_cell_init(&engine, capacity, sizeof(item)), 0);
-			for (uint64_t i = 0; i < capacity; i++)
-				cr_assert_eq(wide_put(&engine, sides, i, &slot_returned), 0);
-			cr_assert_eq(sluice_priv_cells_take(ring, g, sides.lone_consumer, &ticket,
-							    &slot),
-				     0);
-			if (sides.lone_consumer) {
-				cr_assert_eq(wide_put(&engine, sides, 7, &slot_returned), EAGAIN);
-			} else {
-				for (uint64_t i = 0; i < 3 * capacity; i++) {
-					cr_assert_eq(wide_put(&engine, sides, capacity + i,
-							      &slot_returned),
-						     0);
-					cr_assert(wide_get(&engine, sides, &item));
-					cr_assert_eq(item.words[0], i + 1);
-				}
-			}
-			cr_assert(is_marked(&engine, slot));
-			memcpy(&item, &wide_slot(&engine, slot)[SLUICE_PRIV_ITEM], sizeof(item));
-			cr_assert(item.words[0] == 0 && item.words[1] == 1 && item.words[2] == 2);
-			sluice_priv_cell_destroy(&engine, sizeof(item));
-		}
-	}
-}
-
-TEST(cell_ring, where_both_sides_are_alone_each_cell_has_its_slot_without_a_mark)
-{
-	static const struct sluice_priv_sides alone = {true, true, false};
-
 	FOR_EACH_CAPACITY(capacity)
 	{
 		struct sluice_priv_cell_engine engine;
-		struct wide item;
-		bool slot_returned;
+		size_t claims = 0;
 
-		cr_assert_eq(sluice_priv_cell_init(&engine, capacity, sizeof(item)), 0);
-		for (uint64_t lap = 0; lap < 3; lap++) {
+		wide_init(&engine, many, capacity);
+		for (uint64_t lap = 0; claims < SLUICE_PRIV_SPARE_SLOTS; lap++) {
 			for (uint64_t i = 0; i < capacity; i++) {
-				cr_assert_eq(wide_put(&engine, alone, lap + i, &slot_returned), 0);
-				memcpy(&item, &wide_slot(&engine, i)[SLUICE_PRIV_ITEM],
-				       sizeof(item));
-				cr_assert_eq(item.words[0], lap + i);
+				if (claims < SLUICE_PRIV_SPARE_SLOTS && (lap + i) % 3 != 1) {
+					claim(&engine, engine.items.tail);
+					claims++;
+				}
+				cr_assert_eq(wide_put(&engine, many, lap + i), 0);
 			}
-			cr_assert_eq(wide_put(&engine, alone, 0, &slot_returned), EAGAIN);
-			cr_assert_eq(count_marks(&engine, capacity), 0);
-			for (uint64_t i = 0; i < capacity; i++) {
-				cr_assert(wide_get(&engine, alone, &item));
-				cr_assert_eq(item.words[2], lap + i + 2);
-			}
+			cr_assert_eq(wide_put(&engine, many, 0), EAGAIN);
+			cr_assert_eq(sluice_priv_cells_puts(&engine.items), (lap + 1) * capacity);
+			for (uint64_t i = 0; i < capacity; i++)
+				cr_assert_eq(wide_get(&engine, many), lap + i);
+			cr_assert_eq(wide_get(&engine, many), NOTHING);
 		}
-		sluice_priv_cell_destroy(&engine, sizeof(item));
+		assert_slots(&engine, SLUICE_PRIV_SPARE_SLOTS);
+		claim(&engine, engine.items.tail);
+		cr_assert_eq(wide_put(&engine, many, 1), EBUSY);
+		cr_assert_eq(wide_get(&engine, many), NOTHING);
+		cr_assert_eq(sluice_priv_cells_puts(&engine.items),
+			     sluice_priv_cells_gets(&engine.items));
+		sluice_priv_slots_push(&engine.slots, 0); /* whichever: one that comes back */
+		cr_assert_eq(wide_put(&engine, many, 2), 0);
+		cr_assert_eq(wide_get(&engine, many), 2);
+		wide_destroy(&engine);
 	}
 }
 
-/* Or puts that wait for room would take each other's slots, and wake each other about it, for ever. */
-TEST(cell_ring, a_put_into_a_full_ring_does_not_touch_the_slots)
+/* Any earlier ticket may be the hint, as above, also when a put has claimed the next cell. */
+TEST(cell_ring, a_claimed_cell_is_a_free_one_from_whichever_hint_it_is_seen)
 {
-	FOR_EACH_MARKING(sides)
+	FOR_EACH_CAPACITY(capacity)
 	{
 		struct sluice_priv_cell_engine engine;
-		bool slot_returned;
-		uint64_t slot;
+		struct sluice_priv_cells *const ring = &engine.items;
+		uint64_t old[3 * 8];
 
-		/* The slot of the next cell is free, and has never been written. */
-		cr_assert_eq(sluice_priv_cell_init(&engine, 2, sizeof(struct wide)), 0);
-		cr_assert_eq(wide_take_slot(&engine, sides, 0, &slot), 0);
-		cr_assert_eq(slot, 0);
-		cr_assert_eq(wide_put(&engine, sides, 1, &slot_returned), 0);
-		cr_assert_eq(wide_put(&engine, sides, 2, &slot_returned), 0);
-		sluice_priv_cell_free_slot(wide_slot(&engine, 0));
-		cr_assert_eq(wide_put(&engine, sides, 3, &slot_returned), EAGAIN);
-		cr_assert_not(slot_returned);
-		cr_assert_eq(count_marks(&engine, 2), 2);
-		cr_assert_eq(wide_slot(&engine, 0)[SLUICE_PRIV_ITEM], 0);
-		sluice_priv_cell_destroy(&engine, sizeof(struct wide));
+		if (capacity > 8)
+			continue;
+		wide_init(&engine, many, capacity);
+		for (uint64_t i = 0; i < 3 * capacity; i++) {
+			old[i] = ring->tail;
+			claim(&engine, ring->tail);
+			for (uint64_t h = 0; h <= i; h++) {
+				ring->tail = old[h];
+				ring->head = old[h];
+				cr_assert_eq(sluice_priv_cells_puts(ring), i);
+				cr_assert_eq(sluice_priv_cells_gets(ring), i);
+				cr_assert_eq(wide_get(&engine, many), NOTHING);
+			}
+			ring->tail = old[0];
+			cr_assert_eq(wide_put(&engine, many, i), 0);
+			ring->head = old[0];
+			cr_assert_eq(wide_get(&engine, many), i);
+		}
+		wide_destroy(&engine);
+	}
+}
+
+/* Its item goes into the next free cell, or out of the full ring, and the slot it does not need on the stack. */
+TEST(cell_ring, a_put_that_was_stepped_over_goes_on_with_its_slot)
+{
+	FOR_EACH_CAPACITY(capacity)
+	{
+		for (uint64_t others = 1; others <= capacity; others++) {
+			struct sluice_priv_cell_engine engine;
+			const struct wide item = {{77, 78, 79}};
+			uint64_t ticket = 0;
+			int result;
+
+			wide_init(&engine, many, capacity);
+			claim(&engine, 0);
+			for (uint64_t i = 0; i < others; i++)
+				cr_assert_eq(wide_put(&engine, many, i), 0);
+			assert_slots(&engine, 1);
+			sluice_priv_slot_write(sluice_priv_slot_at(&engine.slots, 0),
+					       (const unsigned char *)&item, sizeof(item));
+			result = sluice_priv_cell_fill_aside(&engine, &ticket, 0, NULL,
+							     sizeof(item));
+			cr_assert_eq(result, others < capacity ? 0 : EAGAIN);
+			assert_slots(&engine, 0);
+			for (uint64_t i = 0; i < others; i++)
+				cr_assert_eq(wide_get(&engine, many), i);
+			cr_assert_eq(wide_get(&engine, many), result == 0 ? 77 : NOTHING);
+			wide_destroy(&engine);
+		}
+	}
+}
+
+TEST(cell_ring, slots_lie_in_pairs_of_lines_of_their_own_or_closely_packed)
+{
+	for (size_t bytes = 9; bytes < 300; bytes++) {
+		for (size_t capacity = 1; capacity <= 4096; capacity *= 16) {
+			const size_t pairs = (bytes + 127) / 128 * 128;
+			const size_t count = capacity + SLUICE_PRIV_SPARE_SLOTS;
+			struct sluice_priv_slots slots;
+
+			cr_assert_eq(sluice_priv_slots_init(&slots, capacity,
+							    SLUICE_PRIV_SPARE_SLOTS, bytes),
+				     0);
+			cr_assert_eq((uintptr_t)slots.base % (2 * SLUICE_PRIV_LINE), 0);
+			cr_assert_eq((uintptr_t)slots.spare % 16, 0);
+			cr_assert_lt((uintptr_t)slots.spare, (uintptr_t)slots.base);
+			cr_assert_geq((uintptr_t)slots.spare, (uintptr_t)slots.memory);
+			if (count * pairs <= 256 * 1024)
+				cr_assert_eq(slots.apart, pairs);
+			else
+				cr_assert_eq(slots.apart, (bytes + 7) / 8 * 8);
+			memset(slots.base, 0xff, count * slots.apart);
+			free(slots.memory);
+		}
+	}
+}
+
+TEST(cell_ring, items_go_through_slots_whole_whatever_their_size)
+{
+	for (size_t bytes = 9; bytes < 300; bytes++) {
+		for (int owned = 0; owned < 2; owned++) {
+			unsigned char item[300];
+			unsigned char out[300];
+			uint64_t slot[300 / 8 + 2];
+
+			for (size_t i = 0; i < sizeof(item); i++)
+				item[i] = (unsigned char)(i + bytes);
+			memset(slot, 0xff, sizeof(slot));
+			memset(out, 0xee, sizeof(out));
+			sluice_priv_slot_write(slot, item, bytes);
+			cr_assert_eq(((unsigned char *)slot)[(bytes + 7) / 8 * 8], 0xff);
+			sluice_priv_slot_read(slot, owned != 0, out, bytes);
+			cr_assert_arr_eq(out, item, bytes);
+			cr_assert_eq(out[bytes], 0xee);
+			sluice_priv_slot_read(slot, owned != 0, out, bytes);
+			cr_assert_arr_eq(out, item, bytes, "reading has changed it");
+		}
+	}
+}
+
+/* Or puts that wait for room would take each other's slots for nothing. */
+TEST(cell_ring, a_put_into_a_full_ring_does_not_touch_the_slots)
+{
+	FOR_EACH_SIDES(sides)
+	{
+		struct sluice_priv_cell_engine engine;
+
+		wide_init(&engine, sides, 2);
+		cr_assert_eq(wide_put(&engine, sides, 1), 0);
+		cr_assert_eq(wide_put(&engine, sides, 2), 0);
+		cr_assert_eq(wide_put(&engine, sides, 3), EAGAIN);
+		cr_assert_eq(*sluice_priv_slot_at(&engine.slots, 0), 1);
+		cr_assert_eq(*sluice_priv_slot_at(&engine.slots, 1), 2);
+		if (!sides.lone_producer)
+			assert_slots(&engine, 0);
+		wide_destroy(&engine);
 	}
 }
 
@@ -601,11 +639,10 @@ scene_put(struct scene *s)
 {
 	const uint64_t number = s->next++;
 	const struct wide item = {{number, number + 1, number + 2}};
-	bool slot_returned = false;
 	size_t moved;
 	const int result =
 		sluice_priv_cell_put(&s->engine, s->sides, &s->closed, (const unsigned char *)&item,
-				     1, s->item_size, &moved, &slot_returned);
+				     1, s->item_size, &moved);
 
 	cr_assert_eq(moved, result == 0);
 	if (result == 0)
@@ -617,10 +654,11 @@ static bool
 scene_get(struct scene *s)
 {
 	const struct wide untouched = {{99, 98, 97}};
+	unsigned char scratch[sizeof(struct wide)];
 	struct wide item = untouched;
 
 	if (sluice_priv_cell_get(&s->engine, s->sides, &s->closed, (unsigned char *)&item, 1,
-				 s->item_size) == 0) {
+				 s->item_size, scratch) == 0) {
 		cr_assert_arr_eq(&item, &untouched, sizeof(item), "a get that fails has written");
 		return false;
 	}
@@ -638,7 +676,7 @@ scene_drain(struct scene *s)
 	do {
 		while (scene_get(s))
 			;
-	} while (!sluice_priv_cells_drained(&s->engine.items, s->sides));
+	} while (!sluice_priv_cells_drained(&s->engine.items, s->sides.asymmetric));
 }
 
 static void
@@ -667,7 +705,7 @@ interrupt_end(void *opaque)
 	struct scene *const s = opaque;
 
 	interrupt_close(s);
-	(void)sluice_priv_cells_end(&s->engine.items, s->sides);
+	(void)sluice_priv_cells_end(&s->engine.items, s->sides.asymmetric);
 }
 
 static void
@@ -683,7 +721,7 @@ interrupt_discard(void *opaque)
 	struct scene *const s = opaque;
 
 	interrupt_close(s);
-	s->dropped += sluice_priv_cells_discard(&s->engine.items, s->sides);
+	s->dropped += sluice_priv_cells_discard(&s->engine.items, s->sides.asymmetric);
 }
 
 static void
@@ -736,6 +774,8 @@ scene_judge(struct scene *s, const struct deed *call, const struct deed *meanwhi
 		     (int)accepted);
 	cr_assert_eq(sluice_priv_cells_puts(ring), got);
 	cr_assert_eq(sluice_priv_cells_gets(ring), got);
+	if (sluice_priv_cell_wide(s->item_size) && !s->sides.lone_producer)
+		assert_slots(&s->engine, 0);
 }
 
 /* A deed at one step of another, with so many items inside at the beginning. Was there such a step? */
@@ -746,7 +786,7 @@ interrupted(const struct deed *call, const struct deed *meanwhile, struct sluice
 	struct scene s = {.sides = sides, .item_size = item_size};
 	bool happened;
 
-	cr_assert_eq(sluice_priv_cell_init(&s.engine, capacity, item_size), 0);
+	cr_assert_eq(sluice_priv_cell_init(&s.engine, sides.lone_producer, capacity, item_size), 0);
 	for (uint64_t i = 0; i < items; i++)
 		cr_assert_eq(scene_put(&s), 0);
 	interruption = meanwhile->run;
@@ -761,7 +801,7 @@ interrupted(const struct deed *call, const struct deed *meanwhile, struct sluice
 		cr_assert_neq(scene_put(&s), 0);
 	scene_drain(&s);
 	scene_judge(&s, call, meanwhile, at);
-	sluice_priv_cell_destroy(&s.engine, item_size);
+	sluice_priv_cell_destroy(&s.engine);
 	return happened;
 }
 
@@ -809,55 +849,74 @@ interrupt_with(struct sluice_priv_sides sides)
 	printf("%d interruptions\n", all);
 }
 
-/* As many gets and puts as make a lap. */
+/* What takes the top of the stack, and what brings it back with others above or below. */
 static void
-interrupt_lap(void *opaque)
+interrupt_pop(void *slots)
 {
-	struct sluice_priv_cell_engine *const engine = opaque;
-	struct wide item;
-	bool slot_returned;
+	(void)sluice_priv_slots_pop(slots);
+}
 
-	for (int i = 0; i < 64; i++) {
-		cr_assert(wide_get(engine, many, &item));
-		cr_assert_eq(wide_put(engine, many, (uint64_t)i, &slot_returned), 0);
+static void
+interrupt_push(void *slots)
+{
+	sluice_priv_slots_push(slots, 7);
+}
+
+static void
+interrupt_pop_and_back(void *opaque)
+{
+	const struct sluice_priv_slots *const slots = opaque;
+	const uint64_t top = sluice_priv_slots_pop(slots);
+	const uint64_t next = sluice_priv_slots_pop(slots);
+
+	memset(sluice_priv_slot_at(slots, top), 0xff, 16);
+	sluice_priv_slots_push(slots, top); /* and the next one is in use */
+	(void)next;
+}
+
+/* Returns how many steps there were. Slots 0 to 2 are on the stack, 3 is pushed, 7 by who comes between. */
+static int
+interrupt_stack(bool pushes, void (*meanwhile)(void *), const char *expected)
+{
+	int at;
+
+	for (at = 1;; at++) {
+		struct sluice_priv_slots slots;
+		char found[16] = " ";
+		bool happened;
+		uint64_t slot;
+
+		cr_assert_eq(sluice_priv_slots_init(&slots, 8, 0, 16), 0);
+		for (slot = 0; slot < 3; slot++)
+			sluice_priv_slots_push(&slots, slot);
+		interruption = meanwhile;
+		interruption_argument = &slots;
+		steps_to_interruption = at;
+		if (pushes)
+			sluice_priv_slots_push(&slots, 3);
+		else
+			cr_assert_neq(sluice_priv_slots_pop(&slots), SLUICE_PRIV_NO_SLOT);
+		happened = steps_to_interruption == 0;
+		steps_to_interruption = 0;
+		while ((slot = sluice_priv_slots_pop(&slots)) != SLUICE_PRIV_NO_SLOT)
+			snprintf(found + strlen(found), sizeof(found) - strlen(found), "%d",
+				 (int)slot);
+		free(slots.memory);
+		if (!happened)
+			return at - 1;
+		snprintf(found + strlen(found), sizeof(found) - strlen(found), " ");
+		cr_assert_not_null(strstr(expected, found), "at step %d: %s", at, found);
 	}
 }
 
-/*
- * The queue holds 63 of 64, all in the spare slots, since at first no cell's own slot was free. A put that
- * is copying holds the slot of the next cell, a get the last of the spare ones. While a put looks through
- * the marks, a lap of gets and puts moves the items from the slots it has yet to look at into those that
- * it has seen. At no time is the queue full, and no more than two threads are copying.
- */
-TEST(cell_ring, a_put_that_found_no_slot_looks_again_when_others_went_on)
+TEST(cell_ring, the_stack_of_spare_slots_loses_none_and_gives_none_twice)
 {
-	bool happened = true;
-	int at;
-
-	for (at = 1; happened; at++) {
-		struct sluice_priv_cell_engine engine;
-		bool slot_returned;
-		uint64_t slot;
-
-		cr_assert_eq(sluice_priv_cell_init(&engine, 64, sizeof(struct wide)), 0);
-		for (slot = 0; slot < 64; slot++)
-			wide_slot(&engine, slot)[SLUICE_PRIV_MARK] = 1;
-		for (uint64_t i = 0; i < 63; i++)
-			cr_assert_eq(wide_put(&engine, many, i, &slot_returned), 0);
-		for (slot = 0; slot < 63; slot++)
-			wide_slot(&engine, slot)[SLUICE_PRIV_MARK] = 0;
-		for (slot = 64; is_marked(&engine, slot); slot++)
-			;
-		wide_slot(&engine, slot)[SLUICE_PRIV_MARK] = 1;
-		interruption = interrupt_lap;
-		interruption_argument = &engine;
-		steps_to_interruption = at;
-		cr_assert_eq(wide_put(&engine, many, 100, &slot_returned), 0, "at step %d", at);
-		happened = steps_to_interruption == 0;
-		steps_to_interruption = 0;
-		sluice_priv_cell_destroy(&engine, sizeof(struct wide));
-	}
-	cr_assert_gt(at, 64);
+	cr_assert_gt(interrupt_stack(false, interrupt_pop, " 0 "), 3);
+	cr_assert_gt(interrupt_stack(false, interrupt_push, " 710 210 "), 3);
+	cr_assert_gt(interrupt_stack(false, interrupt_pop_and_back, " 0 1 "), 3);
+	cr_assert_gt(interrupt_stack(true, interrupt_pop, " 310 210 "), 3);
+	cr_assert_gt(interrupt_stack(true, interrupt_push, " 37210 73210 "), 3);
+	cr_assert_gt(interrupt_stack(true, interrupt_pop_and_back, " 320 310 "), 3);
 }
 
 TEST(cell_ring, whatever_comes_between_two_steps_each_accepted_item_is_got_or_dropped_once)

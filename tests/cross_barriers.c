@@ -166,8 +166,8 @@ deciding(struct sluice_priv_cells *ring, uint64_t *end, uint64_t *rest)
 {
 	const struct sluice_priv_sides sides = {true, true, true};
 
-	*end = sluice_priv_cells_end(ring, sides);
-	*rest = sluice_priv_cells_rest(ring, sides);
+	*end = sluice_priv_cells_end(ring, sides.asymmetric);
+	*rest = sluice_priv_cells_rest(ring, sides.asymmetric);
 }
 
 /* ------------------------------------------------------------------------------ ck_engine.h -- */

@@ -186,27 +186,30 @@ TEST(park, bursts_are_short_unless_many_items_have_passed_since_the_last_wait)
 	cr_assert_eq(wait.pauses, 3);
 	wait = sluice_priv_wait_begin(&event, &options, NULL);
 	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_MIN);
-	sluice_priv_wait_tune(&wait, 1000, 0); /* the ring is small */
+	sluice_priv_wait_tune(&wait, 1000, 2, 0); /* the ring is small */
 	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_MIN);
 	event.passed = UINT32_MAX;
 	wait = sluice_priv_wait_begin(&event, &options, NULL);
-	sluice_priv_wait_tune(&wait, 49, 1000); /* the count goes round */
+	sluice_priv_wait_tune(&wait, 49, 2, 1000); /* the count goes round */
 	cr_assert_eq(wait.pauses, 50);
 	wait = sluice_priv_wait_begin(&event, &options, NULL);
-	sluice_priv_wait_tune(&wait, 149, 70);
+	sluice_priv_wait_tune(&wait, 149, 2, 70);
 	cr_assert_eq(wait.pauses, 70);
 	wait = sluice_priv_wait_begin(&event, &options, NULL);
-	sluice_priv_wait_tune(&wait, 349, 1000);
+	sluice_priv_wait_tune(&wait, 349, 2, 1000);
 	cr_assert_eq(wait.pauses, 100);
 	wait = sluice_priv_wait_begin(&event, &options, NULL);
-	sluice_priv_wait_tune(&wait, 350, 1000);
+	sluice_priv_wait_tune(&wait, 350, 2, 1000);
 	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_MIN);
 	wait = sluice_priv_wait_begin(&event, &options, NULL);
-	sluice_priv_wait_tune(&wait, 330, 1000); /* another was here, who counted more */
+	sluice_priv_wait_tune(&wait, 330, 2, 1000); /* another was here, who counted more */
 	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_MIN);
 	wait = sluice_priv_wait_begin(&event, &options, &(struct timespec){0});
-	sluice_priv_wait_tune(&wait, 430, 1000); /* there is a deadline */
+	sluice_priv_wait_tune(&wait, 430, 2, 1000); /* there is a deadline */
 	cr_assert_eq(wait.pauses, SLUICE_PRIV_PAUSES_TIMED);
+	wait = sluice_priv_wait_begin(&event, &options, NULL);
+	sluice_priv_wait_tune(&wait, 440, 7, 1000); /* ten that take longer */
+	cr_assert_eq(wait.pauses, 35);
 }
 
 TEST(park, without_bursts_nothing_is_learnt)
@@ -216,7 +219,7 @@ TEST(park, without_bursts_nothing_is_learnt)
 
 	sluice_priv_event_init(&event);
 	wait = sluice_priv_wait_begin(&event, &at_once, NULL);
-	sluice_priv_wait_tune(&wait, 1000, 1000);
+	sluice_priv_wait_tune(&wait, 1000, 2, 1000);
 	cr_assert_eq(wait.pauses, 0);
 	cr_assert_eq(event.passed, 0);
 }
@@ -230,7 +233,7 @@ TEST(park, each_burst_is_half_as_long_as_the_one_before)
 
 	sluice_priv_event_init(&event);
 	wait = sluice_priv_wait_begin(&event, &options, NULL);
-	sluice_priv_wait_tune(&wait, 50, 1000);
+	sluice_priv_wait_tune(&wait, 50, 2, 1000);
 	for (int i = 0; i < 7; i++) {
 		cr_assert_eq(wait.pauses, pauses[i], "burst %d: %u", i, wait.pauses);
 		cr_assert(sluice_priv_wait_step(&wait));

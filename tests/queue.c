@@ -12,12 +12,20 @@ struct parcel {
 	char bytes[24];
 };
 
+struct chest {
+	char bytes[1024];
+};
+
 SLUICE_DEFINE(narrow, uint64_t)
 SLUICE_DEFINE(wide, struct parcel)
+SLUICE_DEFINE(crate, struct chest)
 SLUICE_DEFINE_CK_MPMC(gated, struct parcel)
 
-/* 100 items pass in and out; 1000 would be allowed, by the options. */
-#define LEARNS(NAME, FLAVOUR, ITEM, CAPACITY, PAUSES)                                              \
+#define LESSER(a, b)  ((a) < (b) ? (a) : (b))
+#define GREATER(a, b) ((a) < (b) ? (b) : (a))
+
+/* 100 items pass in and out, which stand for EACH / 2 pauses; 1000 would be allowed, by the options. */
+#define LEARNS(NAME, FLAVOUR, ITEM, CAPACITY, EACH, PAUSES)                                        \
 	do {                                                                                       \
 		static const struct sluice_options options = {1, 1000, 0};                         \
 		static const struct timespec past = {0, 0};                                        \
@@ -30,13 +38,13 @@ SLUICE_DEFINE_CK_MPMC(gated, struct parcel)
 			cr_assert_eq(                                                              \
 				sluice_priv_wait_for_room(&q.priv, FLAVOUR, sizeof(ITEM), NULL)    \
 					.pauses,                                                   \
-				SLUICE_PRIV_PAUSES_MIN);                                           \
+				GREATER(SLUICE_PRIV_PAUSES_MIN, (EACH) / 2u));                     \
 			if (i < 99)                                                                \
 				cr_assert_eq(NAME##_get(&q, &item), 0);                            \
 		}                                                                                  \
 		cr_assert_eq(                                                                      \
 			sluice_priv_wait_for_item(&q.priv, FLAVOUR, sizeof(ITEM), NULL).pauses,    \
-			(PAUSES) < 99 ? (PAUSES) : 99);                                            \
+			LESSER(LESSER(PAUSES, 1000u), 99u * (EACH) / 2));                          \
 		for (int i = 0; i < 100; i++) {                                                    \
 			cr_assert_eq(NAME##_get(&q, &item), 0);                                    \
 			cr_assert_eq(NAME##_put(&q, item), 0);                                     \
@@ -44,23 +52,24 @@ SLUICE_DEFINE_CK_MPMC(gated, struct parcel)
 		cr_assert_eq(NAME##_get(&q, &item), 0);                                            \
 		cr_assert_eq(                                                                      \
 			sluice_priv_wait_for_room(&q.priv, FLAVOUR, sizeof(ITEM), NULL).pauses,    \
-			(PAUSES) < 100 ? (PAUSES) : 100);                                          \
+			LESSER(LESSER(PAUSES, 1000u), 100u * (EACH) / 2));                         \
 		cr_assert_eq(                                                                      \
 			sluice_priv_wait_for_item(&q.priv, FLAVOUR, sizeof(ITEM), &past).pauses,   \
-			(PAUSES) < SLUICE_PRIV_PAUSES_TIMED ? (PAUSES)                             \
-							    : SLUICE_PRIV_PAUSES_TIMED);           \
+			LESSER(PAUSES, SLUICE_PRIV_PAUSES_TIMED));                                 \
 		NAME##_destroy(&q);                                                                \
 	} while (0)
 
 TEST(queue, bursts_are_as_long_as_what_passed_and_as_the_ring_allows)
 {
-	LEARNS(narrow, 0u, uint64_t, 2, SLUICE_PRIV_PAUSES_MIN);
-	LEARNS(narrow, 0u, uint64_t, 64, 8);
-	LEARNS(narrow, 0u, uint64_t, 1024, 128);
-	LEARNS(wide, 0u, struct parcel, 64, 28);
-	LEARNS(wide, 0u, struct parcel, 1024, 448);
-	LEARNS(gated, SLUICE_PRIV_CK, struct parcel, 64, 28);
-	LEARNS(gated, SLUICE_PRIV_CK, struct parcel, 1024, 448);
+	LEARNS(narrow, 0u, uint64_t, 2, 2, SLUICE_PRIV_PAUSES_MIN);
+	LEARNS(narrow, 0u, uint64_t, 64, 2, 8u);
+	LEARNS(narrow, 0u, uint64_t, 1024, 2, 128u);
+	LEARNS(wide, 0u, struct parcel, 64, 7, 28u);
+	LEARNS(wide, 0u, struct parcel, 1024, 7, 448u);
+	LEARNS(crate, 0u, struct chest, 64, 32, 128u);
+	LEARNS(crate, 0u, struct chest, 1024, 32, 2048u);
+	LEARNS(gated, SLUICE_PRIV_CK, struct parcel, 64, 7, 28u);
+	LEARNS(gated, SLUICE_PRIV_CK, struct parcel, 1024, 7, 448u);
 }
 
 #define RUNS_OUT_OF_MEMORY(NAME, ALLOCATIONS)                                                      \
@@ -205,6 +214,31 @@ TEST(queue, a_put_that_finds_it_full_of_refused_items_is_refused_too)
 		narrow_destroy(&queue);
 		cr_assert(happened || at > 3);
 	}
+}
+
+/* The next cell is claimed by a put that is suspended, and each spare slot is in the hands of another. */
+TEST(queue, a_put_that_finds_no_spare_slot_says_full_or_late)
+{
+	static const struct timespec past = {0, 0};
+	const struct parcel parcel = {{0}};
+	struct wide q;
+	struct sluice_priv_cell_engine *const engine = &q.priv.engine.cell;
+	struct timespec soon;
+
+	cr_assert_eq(wide_init(&q, 2, NULL), 0);
+	while (sluice_priv_slots_pop(&engine->slots) != SLUICE_PRIV_NO_SLOT)
+		;
+	sluice_priv_cells_at(&engine->items.geometry, 0)[SLUICE_PRIV_STATE] |=
+		SLUICE_PRIV_CELL_CLAIMED;
+	cr_assert_eq(wide_try_put(&q, parcel), EAGAIN);
+	cr_assert_eq(wide_try_put_many(&q, &parcel, 1), 0);
+	cr_assert_eq(wide_put_until(&q, parcel, &past), ETIMEDOUT);
+	soon = sluice_deadline(5000000);
+	cr_assert_eq(wide_put_until(&q, parcel, &soon), ETIMEDOUT);
+	cr_assert_eq(wide_size(&q), 0);
+	wide_close(&q);
+	cr_assert_eq(wide_put_until(&q, parcel, &past), EPIPE);
+	wide_destroy(&q);
 }
 
 /* T may be called like anything inside the macros. */

@@ -171,10 +171,7 @@ static struct {
 	unsigned int spins;     /* while nobody else could go on */
 	uint64_t writes;        /* by anybody */
 	unsigned int steps;     /* the time, too */
-	const void *
-		constant; /* words from here up to there that never change: reading one is no step */
-	const void *constant_end;
-	const char *wrong; /* what this schedule showed */
+	const char *wrong;      /* what this schedule showed */
 	unsigned int wrong_thread;
 	bool tracing;
 	jmp_buf main;
@@ -595,18 +592,11 @@ schedule_changed(void *word, const void *old, size_t size)
 	}
 }
 
-static inline bool
-schedule_is_constant(const void *word)
-{
-	return (uintptr_t)word >= (uintptr_t)schedule_now.constant &&
-	       (uintptr_t)word < (uintptr_t)schedule_now.constant_end;
-}
-
 /* The operations themselves, for words of 32 and 64 bits. */
 #define SCHEDULE_OPERATIONS(BITS)                                                                  \
 	static inline uint##BITS##_t schedule_load_##BITS(const uint##BITS##_t *word)              \
 	{                                                                                          \
-		if (!schedule_is_hooked() || schedule_is_constant(word))                           \
+		if (!schedule_is_hooked())                                                         \
 			return *word;                                                              \
 		schedule_point("load", word);                                                      \
 		return *(const uint##BITS##_t *)schedule_seen(word);                               \
@@ -881,8 +871,6 @@ schedule_run_path(const struct schedule *plan)
 	schedule_now.steps = 0;
 	schedule_now.writes = 1;
 	schedule_now.wrong = NULL;
-	schedule_now.constant = NULL;
-	schedule_now.constant_end = NULL;
 	for (i = 0; i < plan->threads; i++) {
 		struct schedule_thread *const t = &schedule_now.thread[i];
 
@@ -1019,6 +1007,7 @@ schedule_fails(const struct schedule *plan)
 #define ck_pr_add_32(at, value)           ((void)schedule_exchange_32("add", at, 1, value))
 #define ck_pr_add_64(at, value)           ((void)schedule_exchange_64("add", at, 1, value))
 #define ck_pr_inc_32(at)                  ((void)schedule_exchange_32("add", at, 1, 1))
+#define ck_pr_or_64(at, value)            ((void)schedule_exchange_64("or", at, 1, value)) /* 0 */
 #define ck_pr_fence_memory()              schedule_fence()
 #define ck_pr_fence_atomic_load()         schedule_fence_after_locked()
 #define ck_pr_stall()                     schedule_spin()

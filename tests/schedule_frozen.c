@@ -127,14 +127,11 @@ TEST(frozen, ck_mpmc_stops_producers_only_and_delays_the_end)
 }
 
 /*
- * Slots of wide items. Of the spare ones 63 are in the hands of others for ever, so there is one more
- * than the capacity. The frozen put has it, and room for its item; a second one takes another slot, is
- * overtaken, and gives it back: a third put that found none must hear of that. (sluice.h allows a put
- * to say "full" while 64 others are inside their copies, which is the case here to the end; the code
- * does so only while 65 are.)
+ * Slots of wide items. Of the spare ones 63 are in the hands of others for ever, so there is one. The frozen
+ * put has claimed the cell that all want; another steps over it by way of the spare slot; a third that finds
+ * none meanwhile goes on when it can, though it is room that it wants and nobody makes any.
  */
-TEST(frozen, a_slot_that_comes_back_unused_wakes_a_put)
+TEST(frozen, a_put_that_finds_no_spare_slot_does_not_sleep)
 {
-	EVERY_FREEZE(wide, 1, 0, "rp|t|t|p", WITHIN(2, 0, 0),
-		     .withhold = SLUICE_PRIV_SPARE_SLOTS - 1);
+	EVERY_FREEZE(wide, 3, 0, "p|p|p", WITHIN(2, 0, 0), .withhold = SLUICE_PRIV_SPARE_SLOTS - 1);
 }

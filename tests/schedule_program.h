@@ -480,18 +480,12 @@ wind(void)
 	queue.any.done = first_ticket;
 }
 
-/* The first of the spare slots. Nobody changes their marks any more. */
+/* Takes spare slots for good. */
 static void
 withhold_slots(void)
 {
-	const struct sluice_priv_cell_engine *const cell = &queue.any.engine.cell;
-	const uint64_t spare = program.capacity;
-
 	for (uint64_t i = 0; i < program.withhold; i++)
-		sluice_priv_cell_slot(cell, sizeof(struct pair), spare + i)[SLUICE_PRIV_MARK] = 1;
-	schedule_now.constant = sluice_priv_cell_slot(cell, sizeof(struct pair), spare);
-	schedule_now.constant_end =
-		sluice_priv_cell_slot(cell, sizeof(struct pair), spare + program.withhold);
+		(void)sluice_priv_slots_pop(&queue.any.engine.cell.slots);
 }
 
 static void
@@ -755,9 +749,13 @@ check_put(const struct call *put)
 		schedule_require(get == NULL, "an item is got that was not accepted");
 	if (put->result == EPIPE)
 		schedule_require(closed_by(put->end), "a put fails on an open queue");
-	/* At the gate of CK_MPMC a deadline may pass without a look at the ring. */
-	if (put->result == EAGAIN ||
-	    (put->result == ETIMEDOUT && program.verbs->flavour != CK_MPMC))
+	schedule_require(put->result == 0 || put->result == EPIPE || put->result == EAGAIN ||
+				 put->result == ETIMEDOUT,
+			 "a put has a result that is none");
+	/* Without a look at the ring a deadline may pass at the gate of CK_MPMC, and all may without slots. */
+	if (program.withhold < SLUICE_PRIV_SPARE_SLOTS &&
+	    (put->result == EAGAIN ||
+	     (put->result == ETIMEDOUT && program.verbs->flavour != CK_MPMC)))
 		schedule_require(count_begun('p', put->end) >=
 					 count_ended('g', put->begin) + program.capacity,
 				 "a put says full when it is not");

@@ -490,13 +490,19 @@ TEST(wide, items_go_through_slots_whole_and_once)
 	EVERY_SCHEDULE(wide_spmc, 1, 0, "pp|g|g", WITHIN(2, 1, 0));
 }
 
-TEST(wide, a_slot_is_used_again_only_when_its_item_is_out)
+/* Capacity 2, full; three that sleep, two rooms, two wakes. One claims, one gives up: the third must hear. */
+TEST(wide, a_put_that_gives_up_busy_passes_its_wake_on)
 {
-	EVERY_SCHEDULE(wide, 2, 2, "r|rt", WITHIN(2, 0, 0), .withhold = SLUICE_PRIV_SPARE_SLOTS);
-	EVERY_SCHEDULE(wide_spmc, 2, 2, "r|rt", WITHIN(2, 0, 0),
-		       .withhold = SLUICE_PRIV_SPARE_SLOTS);
-	EVERY_SCHEDULE(wide_mpsc, 2, 2, "rr|t", WITHIN(2, 1, 0),
-		       .withhold = SLUICE_PRIV_SPARE_SLOTS);
+	EVERY_SCHEDULE(wide, 2, 2, "p|u|p|G", WITHIN(1, 0, 1), .withhold = SLUICE_PRIV_SPARE_SLOTS);
+}
+
+TEST(wide, a_put_steps_over_one_that_has_claimed)
+{
+	EVERY_SCHEDULE(wide, 2, 0, "p|p|gg", WITHIN(2, 0, 0));
+	EVERY_SCHEDULE(wide, 2, 0, "p|p|p|ggg", WITHIN(1, 0, 0));
+	EVERY_SCHEDULE(wide, 3, 0, "p|p|p|gg", WITHIN(1, 0, 0),
+		       .withhold = SLUICE_PRIV_SPARE_SLOTS - 1);
+	EVERY_SCHEDULE(wide_mpsc, 2, 0, "p|p|gg", WITHIN(2, 1, 0));
 }
 
 /* Where a locked operation is no full fence, F1, F2, E1, D2 and G1 stand in for it. */
@@ -511,6 +517,8 @@ TEST(weak, fences_keep_every_wake)
 	EVERY_SCHEDULE(spmc, 1, 0, "pp|gg", WITHIN(2, 1, 0), .weak = true);
 	EVERY_SCHEDULE(spmc, 1, 0, "p|c|g", WITHIN(2, 1, 0), .weak = true);
 	EVERY_SCHEDULE(mpsc, 1, 1, "pp|gg", WITHIN(2, 1, 0), .weak = true);
+	EVERY_SCHEDULE(wide, 1, 0, "p|p|gg", WITHIN(1, 1, 0), .weak = true);
+	EVERY_SCHEDULE(wide, 1, 1, "pp|gg", WITHIN(1, 1, 0), .weak = true);
 	EVERY_SCHEDULE(mpmc, 1, 0, "p|cr", WITHIN(3, 1, 0), .weak = true);
 	EVERY_SCHEDULE(mpmc, 1, 1, "g|x", WITHIN(3, 1, 0), .weak = true);
 	EVERY_SCHEDULE(ck_spmc, 1, 0, "pp|gg", WITHIN(2, 1, 0), .weak = true);

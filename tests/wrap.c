@@ -177,7 +177,7 @@ end_engine(const struct flavour *flavour, struct sluice_priv_queue *q)
 
 	if (flavour->ck)
 		return sluice_priv_ck_end(&q->engine.ck);
-	return sluice_priv_cells_drained(&q->engine.cell.items, sides) ? EPIPE : 0;
+	return sluice_priv_cells_drained(&q->engine.cell.items, sides.asymmetric) ? EPIPE : 0;
 }
 
 /* Closed after `moved` items, with `left` more inside. */

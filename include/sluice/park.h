@@ -52,7 +52,7 @@
  * later waker finds waiters == signals and stays silent for ever. And it is why whoever was woken
  * attempts (W5), late or not: to give up instead would carry away a wake that was meant for an item.
  * After a time-out the attempt also lets an item beat the deadline. An attempt that gives up before
- * it has looked at the condition must pass a wake on (queue.h does, for the gate of CK_MPMC).
+ * it has looked at the condition must pass a wake on (queue.h does, at the gate of CK_MPMC and when busy).
  *
  * Residues, honestly. A waker suspended between publishing and S3 delays the waiter that it would
  * have woken (those, if it published several things at once), until it runs again. A waiter suspended
@@ -65,12 +65,12 @@
  * other side's cache lines alone and let it run a stretch of the ring; the yields let it run at all
  * when it has no core. See SLUICE_OPTIONS_DEFAULT for the numbers.
  *
- * How long the first burst is, is learnt: as many pauses as items have passed since the last wait at the
- * same event. Where items stream, who looks again at once finds a few, and soon waits again, beside the
- * other side in the same lines; who lets a part of the ring run finds it whole. Where they come singly,
- * the next one may come at once and is not to be kept waiting. Each burst is half as long as the one
- * before, down to a few pauses, since what has not come in that time has stopped streaming. Who waits for
- * no items (in join, at a gate) has short bursts only.
+ * How long the first burst is, is learnt: four times as long as those items take, at best, that have passed
+ * since the last wait at the same event. Where items stream, who looks again at once finds a few, and soon
+ * waits again, beside the other side in the same lines; who lets a part of the ring run finds it whole. Where
+ * they come singly, the next one may come at once and is not to be kept waiting. Each burst is half as long as
+ * the one before, down to a few pauses, since what has not come in that time has stopped streaming. Who waits
+ * for no items (in join, at a gate) has short bursts only.
  */
 #ifndef SLUICE_PARK_H
 #define SLUICE_PARK_H
@@ -277,12 +277,14 @@ sluice_priv_wait_begin(struct sluice_priv_event *event, const struct sluice_opti
 }
 
 /*
- * Makes the first burst as long as suits a stream, if there is one: a pause for each item of those that
- * have passed by now, but for those that had when the last wait began; at most `most`. Without bursts
- * there is nothing to learn for.
+ * Makes the first burst as long as suits a stream, if there is one, by the number of items that have passed
+ * by now but had not when the last wait began; at most `most` pauses. pace: how long an item takes at best,
+ * in eighths of a pause. Four times that is right for narrow items and wide ones, and where a line takes 30 ns
+ * from one core to another or 165: with once, 64 bytes at 4:2/65536 moved 24 Mitems/s in place of 60.
+ * Without bursts there is nothing to learn for.
  */
 SLUICE_PRIV_INLINE void
-sluice_priv_wait_tune(struct sluice_priv_wait *wait, uint32_t passed, size_t most)
+sluice_priv_wait_tune(struct sluice_priv_wait *wait, uint32_t passed, size_t pace, size_t most)
 {
 	int32_t stretch;
 	size_t pauses;
@@ -290,7 +292,7 @@ sluice_priv_wait_tune(struct sluice_priv_wait *wait, uint32_t passed, size_t mos
 	if (wait->options->bursts == 0)
 		return;
 	stretch = (int32_t)(passed - ck_pr_load_32(&wait->event->passed));
-	pauses = stretch > 0 ? (size_t)stretch : 0; /* below: another has counted more */
+	pauses = stretch > 0 ? (size_t)stretch * pace / 2 : 0; /* below: another has counted more */
 	ck_pr_store_32(&wait->event->passed, passed);
 	if (pauses > most)
 		pauses = most;

@@ -22,7 +22,7 @@
  *
  * Every word that threads race for is read and written through ck_pr_* or these wrappers, and every
  * sleep goes through the two functions of futex.h. A test that replaces those sees all that the
- * threads do to each other. (Items in slots, and what only the holder of a gate writes, move plainly.)
+ * threads do to each other. (What only the holder of a gate writes moves plainly.)
  */
 #ifndef SLUICE_PLATFORM_H
 #define SLUICE_PLATFORM_H

@@ -91,7 +91,7 @@ sluice_priv_sides_of(const struct sluice_priv_queue *q, unsigned int flavour)
 
 	sides.lone_producer = sluice_priv_is_lone_producer(flavour);
 	sides.lone_consumer = sluice_priv_is_lone_consumer(flavour);
-	sides.asymmetric = q->asymmetric;
+	sides.asymmetric = (sides.lone_producer || sides.lone_consumer) && q->asymmetric;
 	return sides;
 }
 
@@ -122,16 +122,16 @@ sluice_priv_init(struct sluice_priv_queue *q, unsigned int flavour, size_t item_
 	q->not_full.heavy = q->asymmetric && lone_consumer;
 	if (sluice_priv_is_ck(flavour))
 		return sluice_priv_ck_init(&q->engine.ck, capacity, item_size);
-	return sluice_priv_cell_init(&q->engine.cell, capacity, item_size);
+	return sluice_priv_cell_init(&q->engine.cell, lone_producer, capacity, item_size);
 }
 
 SLUICE_PRIV_INLINE void
-sluice_priv_destroy(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size)
+sluice_priv_destroy(struct sluice_priv_queue *q, unsigned int flavour)
 {
 	if (sluice_priv_is_ck(flavour))
 		sluice_priv_ck_destroy(&q->engine.ck);
 	else
-		sluice_priv_cell_destroy(&q->engine.cell, item_size);
+		sluice_priv_cell_destroy(&q->engine.cell);
 }
 
 SLUICE_PRIV_INLINE bool
@@ -180,22 +180,29 @@ sluice_priv_cut(struct sluice_priv_queue *q, unsigned int flavour, uint64_t coun
 
 	if (sluice_priv_is_ck(flavour) || SLUICE_PRIV_LIKELY(!sluice_priv_is_closed(q)))
 		return count;
-	limit = sluice_priv_cells_count(
-		&items->geometry, sluice_priv_cells_rest(items, sluice_priv_sides_of(q, flavour)));
+	limit = sluice_priv_cells_count(&items->geometry,
+					sluice_priv_cells_rest(items, q->asymmetric));
 	return count < limit ? count : limit;
+}
+
+/* Did a put find no slot (cell_ring.h)? Only those of wide items by one of several producers can. */
+SLUICE_PRIV_INLINE bool
+sluice_priv_is_busy(unsigned int flavour, size_t item_size, int result)
+{
+	return !sluice_priv_is_ck(flavour) && !sluice_priv_is_lone_producer(flavour) &&
+	       sluice_priv_cell_wide(item_size) && result == EBUSY;
 }
 
 /*
  * Puts up to n items without waiting for room; *moved is how many, and as many consumers are woken.
- * Returns 0 when all went in, else EAGAIN or EPIPE. may_sleep and deadline concern the turn at the
- * gate of CK_MPMC, which adds ETIMEDOUT.
+ * Returns 0 when all went in, else EAGAIN, EBUSY (cell_ring.h) or EPIPE. may_sleep and deadline concern
+ * the turn at the gate of CK_MPMC, which adds ETIMEDOUT.
  */
 SLUICE_PRIV_INLINE int
 sluice_priv_put_some(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
 		     const void *items, size_t n, size_t *moved, bool may_sleep,
 		     const struct timespec *deadline)
 {
-	bool slot_returned = false;
 	int result;
 
 	*moved = 0;
@@ -211,22 +218,22 @@ sluice_priv_put_some(struct sluice_priv_queue *q, unsigned int flavour, size_t i
 	} else {
 		result = sluice_priv_cell_put(&q->engine.cell, sluice_priv_sides_of(q, flavour),
 					      &q->closed, (const unsigned char *)items, n,
-					      item_size, moved, &slot_returned);
+					      item_size, moved);
 		/* What made it full may have been refused. */
 		if (SLUICE_PRIV_UNLIKELY(result == EAGAIN) && sluice_priv_is_closed(q))
 			result = EPIPE;
 	}
-	/* The engine has passed F2: it pairs with F1 of a get that waits, or of a put. */
-	if (SLUICE_PRIV_LIKELY(*moved != 0))
-		sluice_priv_event_wake(&q->not_empty, *moved);
-	if (SLUICE_PRIV_UNLIKELY(slot_returned))
-		sluice_priv_event_wake(&q->not_full, 1);
+	/* Returns here, not around the wake: else gcc takes what follows a put for cold. */
+	if (SLUICE_PRIV_UNLIKELY(*moved == 0))
+		return result;
+	/* The engine has passed F2: it pairs with F1 of a get that waits. */
+	sluice_priv_event_wake(&q->not_empty, *moved);
 	return result;
 }
 
 /*
  * Gets up to n items, n > 0, without waiting; *moved is how many, and as many producers are woken.
- * Returns 0 when it got any, else EAGAIN or EPIPE. scratch: see sluice_priv_ck_get.
+ * Returns 0 when it got any, else EAGAIN or EPIPE. scratch: room for one item, which the engines may use.
  */
 SLUICE_PRIV_INLINE int
 sluice_priv_get_some(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
@@ -238,9 +245,10 @@ sluice_priv_get_some(struct sluice_priv_queue *q, unsigned int flavour, size_t i
 		*moved = sluice_priv_is_ck(flavour)
 				 ? sluice_priv_ck_get(&q->engine.ck, (unsigned char *)items, n,
 						      item_size, scratch)
-				 : sluice_priv_cell_get(
-					   &q->engine.cell, sluice_priv_sides_of(q, flavour),
-					   &q->closed, (unsigned char *)items, n, item_size);
+				 : sluice_priv_cell_get(&q->engine.cell,
+							sluice_priv_sides_of(q, flavour),
+							&q->closed, (unsigned char *)items, n,
+							item_size, scratch);
 		if (SLUICE_PRIV_LIKELY(*moved != 0)) {
 			/* The engine has passed F2: it pairs with F1 of a put that waits. */
 			sluice_priv_event_wake(&q->not_full, *moved);
@@ -252,22 +260,29 @@ sluice_priv_get_some(struct sluice_priv_queue *q, unsigned int flavour, size_t i
 		if (sluice_priv_is_ck(flavour))
 			result = sluice_priv_ck_end(&q->engine.ck);
 		else
-			result = sluice_priv_cells_drained(&q->engine.cell.items,
-							   sluice_priv_sides_of(q, flavour))
+			result = sluice_priv_cells_drained(&q->engine.cell.items, q->asymmetric)
 					 ? EPIPE
 					 : 0;
 	} while (result == 0);
 	return result == EPIPE ? EPIPE : EAGAIN; /* not 0, which gcc -O1 sees in constants only */
 }
 
-/*
- * The most pauses of a burst. They let the other side run through about half of the ring: a narrow item
- * takes it a quarter of a pause, one of 64 bytes about a whole one.
- */
+/* How long an item takes its side at best, in eighths of a pause: a narrow one, and wide ones by lines. */
+SLUICE_PRIV_INLINE size_t
+sluice_priv_pace(size_t item_size)
+{
+	const size_t lines = (item_size + SLUICE_PRIV_LINE - 1) / SLUICE_PRIV_LINE;
+
+	if (!sluice_priv_cell_wide(item_size))
+		return 2;
+	return lines <= 3 ? 7 : 2 * lines;
+}
+
+/* The most pauses of a burst: they let the other side run through half of the ring. */
 SLUICE_PRIV_INLINE size_t
 sluice_priv_burst(const struct sluice_priv_queue *q, size_t item_size)
 {
-	return sluice_priv_cell_wide(item_size) ? q->capacity * 7 / 16 : q->capacity / 8;
+	return q->capacity * sluice_priv_pace(item_size) / 16;
 }
 
 /* The beginning of a wait for room, and of one for an item; the items that passed are counted roughly. */
@@ -281,7 +296,7 @@ sluice_priv_wait_for_room(struct sluice_priv_queue *q, unsigned int flavour, siz
 			      sluice_priv_is_ck(flavour)
 				      ? sluice_priv_ck_puts_about(&q->engine.ck)
 				      : sluice_priv_cells_puts_about(&q->engine.cell.items),
-			      sluice_priv_burst(q, item_size));
+			      sluice_priv_pace(item_size), sluice_priv_burst(q, item_size));
 	return wait;
 }
 
@@ -295,11 +310,14 @@ sluice_priv_wait_for_item(struct sluice_priv_queue *q, unsigned int flavour, siz
 			      sluice_priv_is_ck(flavour)
 				      ? sluice_priv_ck_gets_about(&q->engine.ck)
 				      : sluice_priv_cells_gets_about(&q->engine.cell.items),
-			      sluice_priv_burst(q, item_size));
+			      sluice_priv_pace(item_size), sluice_priv_burst(q, item_size));
 	return wait;
 }
 
-/* Puts the rest of n items after an attempt has failed: waits for room. As sluice_priv_put_all. */
+/*
+ * Puts the rest of n items after an attempt has failed: waits for room. As sluice_priv_put_all. Who finds
+ * it busy does not sleep, since nobody would wake it.
+ */
 SLUICE_PRIV_SLOW int
 sluice_priv_put_waiting(struct sluice_priv_queue *q, unsigned int flavour, size_t item_size,
 			const void *items, size_t n, size_t *moved, const struct timespec *deadline)
@@ -308,7 +326,14 @@ sluice_priv_put_waiting(struct sluice_priv_queue *q, unsigned int flavour, size_
 	int result = EAGAIN;
 	size_t now;
 
-	while (result == EAGAIN && sluice_priv_wait_step(&wait)) {
+	while (result == EAGAIN || sluice_priv_is_busy(flavour, item_size, result)) {
+		if (result == EAGAIN && !sluice_priv_wait_step(&wait))
+			break;
+		if (sluice_priv_is_busy(flavour, item_size, result)) {
+			if (deadline != NULL && sluice_priv_deadline_passed(deadline))
+				break;
+			sluice_priv_yield();
+		}
 		result = sluice_priv_put_some(q, flavour, item_size,
 					      (const unsigned char *)items + *moved * item_size,
 					      n - *moved, &now, true, deadline);
@@ -320,12 +345,14 @@ sluice_priv_put_waiting(struct sluice_priv_queue *q, unsigned int flavour, size_
 		}
 	}
 	sluice_priv_wait_end(&wait);
-	if (sluice_priv_is_ck(flavour) && result == ETIMEDOUT) {
-		/* It gave up at the gate; if it was woken for room, another must hear of it. */
+	if (sluice_priv_is_busy(flavour, item_size, result) ||
+	    (sluice_priv_is_ck(flavour) && result == ETIMEDOUT)) {
+		/* It gave up busy, or at the gate; if it was woken for room, another must hear of it. */
 		sluice_priv_fence_full_after_atomic();
 		sluice_priv_event_wake(&q->not_full, 1);
 	}
-	return result == EAGAIN ? ETIMEDOUT : result;
+	return result == EAGAIN || sluice_priv_is_busy(flavour, item_size, result) ? ETIMEDOUT
+										   : result;
 }
 
 /* Puts all n items, 0 < n, waiting for room. Returns 0, EPIPE or ETIMEDOUT; *moved is how many went in. */
@@ -336,7 +363,8 @@ sluice_priv_put_all(struct sluice_priv_queue *q, unsigned int flavour, size_t it
 	const int result =
 		sluice_priv_put_some(q, flavour, item_size, items, n, moved, true, deadline);
 
-	if (SLUICE_PRIV_LIKELY(result != EAGAIN))
+	if (SLUICE_PRIV_LIKELY(result != EAGAIN &&
+			       !sluice_priv_is_busy(flavour, item_size, result)))
 		return result;
 	return sluice_priv_put_waiting(q, flavour, item_size, items, n, moved, deadline);
 }
@@ -373,8 +401,10 @@ sluice_priv_try_put(struct sluice_priv_queue *q, unsigned int flavour, size_t it
 		    const void *item)
 {
 	size_t moved;
+	const int result =
+		sluice_priv_put_some(q, flavour, item_size, item, 1, &moved, false, NULL);
 
-	return sluice_priv_put_some(q, flavour, item_size, item, 1, &moved, false, NULL);
+	return sluice_priv_is_busy(flavour, item_size, result) ? EAGAIN : result;
 }
 
 /* The next part of a batch of which `moved` of n items have been moved. */
@@ -552,8 +582,7 @@ sluice_priv_close_discard(struct sluice_priv_queue *q, unsigned int flavour, siz
 
 	sluice_priv_close(q, flavour);
 	if (!sluice_priv_is_ck(flavour)) {
-		dropped = (size_t)sluice_priv_cells_discard(&q->engine.cell.items,
-							    sluice_priv_sides_of(q, flavour));
+		dropped = (size_t)sluice_priv_cells_discard(&q->engine.cell.items, q->asymmetric);
 		ck_pr_fence_memory(); /* F2 */
 		sluice_priv_wake_joins(q, flavour);
 		return dropped;

@@ -12,7 +12,7 @@
  *   anything else     is relaxed; a store-load fence is a real one, and no more
  *
  * In Sluice and ck_ring every fence stands beside the operation that it is for, so nothing is lost by
- * this. What ThreadSanitizer then reports is a plain access (an item, a slot, what init and destroy
+ * this. What ThreadSanitizer then reports is a plain access (an item, what one points to, what init and destroy
  * write) that no release and acquire on the way orders: also when only the fence is missing that made
  * them so. It cannot report a missing store-load fence, a wrong order among atomic words alone, or
  * anything that did not happen in this run; tests/schedule_*.c and tests/models are about those.
