@@ -217,19 +217,53 @@ TEST(queue, a_put_that_finds_it_full_of_refused_items_is_refused_too)
 }
 
 /* The next cell is claimed by a put that is suspended, and each spare slot is in the hands of another. */
+/* As if 64 puts were in their copies, and one more, which was first, had claimed the first cell. */
+static void
+take_all_slots(struct wide *q)
+{
+	struct sluice_priv_cell_engine *const engine = &q->priv.engine.cell;
+
+	while (sluice_priv_slots_pop(&engine->slots) != SLUICE_PRIV_NO_SLOT)
+		;
+	sluice_priv_cells_at(&engine->items.geometry, 0)[SLUICE_PRIV_STATE] |=
+		SLUICE_PRIV_CELL_CLAIMED;
+}
+
+static void
+return_slot(void *opaque)
+{
+	struct wide *const q = opaque;
+
+	sluice_priv_slots_push(&q->priv.engine.cell.slots, q->priv.capacity);
+}
+
+TEST(queue, a_put_that_finds_no_spare_slot_looks_until_one_comes_back)
+{
+	const struct parcel parcel = {"whole"};
+	struct parcel got = {{0}};
+	struct wide q;
+
+	cr_assert_eq(wide_init(&q, 2, NULL), 0);
+	take_all_slots(&q);
+	interruption = return_slot;
+	interruption_argument = &q;
+	steps_to_interruption = 1000;
+	cr_assert_eq(wide_put(&q, parcel), 0);
+	cr_assert_eq(steps_to_interruption, 0);
+	cr_assert_eq(wide_get(&q, &got), 0);
+	cr_assert_arr_eq(&got, &parcel, sizeof(got));
+	wide_destroy(&q);
+}
+
 TEST(queue, a_put_that_finds_no_spare_slot_says_full_or_late)
 {
 	static const struct timespec past = {0, 0};
 	const struct parcel parcel = {{0}};
 	struct wide q;
-	struct sluice_priv_cell_engine *const engine = &q.priv.engine.cell;
 	struct timespec soon;
 
 	cr_assert_eq(wide_init(&q, 2, NULL), 0);
-	while (sluice_priv_slots_pop(&engine->slots) != SLUICE_PRIV_NO_SLOT)
-		;
-	sluice_priv_cells_at(&engine->items.geometry, 0)[SLUICE_PRIV_STATE] |=
-		SLUICE_PRIV_CELL_CLAIMED;
+	take_all_slots(&q);
 	cr_assert_eq(wide_try_put(&q, parcel), EAGAIN);
 	cr_assert_eq(wide_try_put_many(&q, &parcel, 1), 0);
 	cr_assert_eq(wide_put_until(&q, parcel, &past), ETIMEDOUT);

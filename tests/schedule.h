@@ -971,10 +971,20 @@ schedule_is_long(void)
 	return asked != NULL && strcmp(asked, "1") == 0;
 }
 
+/*
+ * What AddressSanitizer sees in these schedules, it sees with a preemption fewer than where there were several,
+ * in half the time; the orders themselves are explored without it.
+ */
 static inline void
 schedule_holds(const struct schedule *plan)
 {
-	cr_assert(schedule_explore(plan), "%s: %s", plan->name, schedule_now.wrong);
+	struct schedule explored = *plan;
+
+#if defined(__SANITIZE_ADDRESS__)
+	if (explored.preemptions > 1 && !schedule_is_long())
+		explored.preemptions--;
+#endif
+	cr_assert(schedule_explore(&explored), "%s: %s", plan->name, schedule_now.wrong);
 }
 
 static inline void
