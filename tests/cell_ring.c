@@ -365,12 +365,6 @@ wide_init(struct sluice_priv_cell_engine *engine, struct sluice_priv_sides sides
 		0);
 }
 
-static void
-wide_destroy(struct sluice_priv_cell_engine *engine)
-{
-	sluice_priv_cell_destroy(engine);
-}
-
 /* As a put does that goes no further: the cell of this ticket, which is free. */
 static void
 claim(const struct sluice_priv_cell_engine *engine, uint64_t ticket)
@@ -449,7 +443,7 @@ TEST(cell_ring, each_cell_has_its_slot_and_keeps_it)
 			}
 			if (!sides.lone_producer)
 				assert_slots(&engine, 0);
-			wide_destroy(&engine);
+			sluice_priv_cell_destroy(&engine);
 		}
 	}
 }
@@ -485,7 +479,7 @@ TEST(cell_ring, puts_step_over_claimed_cells_as_long_as_there_are_spare_slots)
 		sluice_priv_slots_push(&engine.slots, 0); /* whichever: one that comes back */
 		cr_assert_eq(wide_put(&engine, many, 2), 0);
 		cr_assert_eq(wide_get(&engine, many), 2);
-		wide_destroy(&engine);
+		sluice_priv_cell_destroy(&engine);
 	}
 }
 
@@ -516,7 +510,7 @@ TEST(cell_ring, a_claimed_cell_is_a_free_one_from_whichever_hint_it_is_seen)
 			ring->head = old[0];
 			cr_assert_eq(wide_get(&engine, many), i);
 		}
-		wide_destroy(&engine);
+		sluice_priv_cell_destroy(&engine);
 	}
 }
 
@@ -545,7 +539,7 @@ TEST(cell_ring, a_put_that_was_stepped_over_goes_on_with_its_slot)
 			for (uint64_t i = 0; i < others; i++)
 				cr_assert_eq(wide_get(&engine, many), i);
 			cr_assert_eq(wide_get(&engine, many), result == 0 ? 77 : NOTHING);
-			wide_destroy(&engine);
+			sluice_priv_cell_destroy(&engine);
 		}
 	}
 }
@@ -613,7 +607,7 @@ TEST(cell_ring, a_put_into_a_full_ring_does_not_touch_the_slots)
 		cr_assert_eq(*sluice_priv_slot_at(&engine.slots, 1), 2);
 		if (!sides.lone_producer)
 			assert_slots(&engine, 0);
-		wide_destroy(&engine);
+		sluice_priv_cell_destroy(&engine);
 	}
 }
 

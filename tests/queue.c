@@ -216,7 +216,6 @@ TEST(queue, a_put_that_finds_it_full_of_refused_items_is_refused_too)
 	}
 }
 
-/* The next cell is claimed by a put that is suspended, and each spare slot is in the hands of another. */
 /* As if 64 puts were in their copies, and one more, which was first, had claimed the first cell. */
 static void
 take_all_slots(struct wide *q)

@@ -91,6 +91,7 @@ sluice_priv_sides_of(const struct sluice_priv_queue *q, unsigned int flavour)
 
 	sides.lone_producer = sluice_priv_is_lone_producer(flavour);
 	sides.lone_consumer = sluice_priv_is_lone_consumer(flavour);
+	/* As init has it; said again, it is a constant where no side is alone. */
 	sides.asymmetric = (sides.lone_producer || sides.lone_consumer) && q->asymmetric;
 	return sides;
 }
